@@ -1,0 +1,1 @@
+"""Settings: `base` is production, `embedded` one machine alone; `dev` and `test` loosen them."""

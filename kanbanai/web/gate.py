@@ -1,0 +1,131 @@
+"""What a socket or a stream must pass before the product sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.http.request import validate_host
+from redis import asyncio as redis
+from redis.exceptions import RedisError
+
+from apps.core import metrics, problems
+from kanbanai.web.asgi_types import Application, Receive, Scope, Send
+
+log = structlog.get_logger("kanbanai.web")
+
+ANSWER_SECONDS = 1.0
+# A good answer is believed for this long, so that a rush of reconnecting clients asks once.
+BELIEVED_SECONDS = 1.0
+
+
+class LiveGate:
+    """Lets sockets and streams in while live delivery works, and only from our own pages.
+
+    Without Redis a live connection would stay silent for ever, so it is refused with 503 and
+    clients come back. A browser tells the page it comes from; a foreign page must not open a socket
+    with its visitor's cookies.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self._client: redis.Redis | None = None
+        self._checked_at = 0.0
+        self._available = False
+        self._checking: asyncio.Lock | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """This will hand the connection on or refuse it with a problem."""
+        if scope["type"] == "websocket" and not _is_ours(scope):
+            await refuse(scope, receive, send, problems.Forbidden("This origin may not connect."))
+            return
+        if not await self.available():
+            detail = "Live events are not available at the moment. Try again."
+            problem = problems.Unavailable(detail, headers={"Retry-After": "2"})
+            await refuse(scope, receive, send, problem)
+            return
+        with metrics.CONNECTIONS.labels(scope["path"]).track_inprogress():
+            await self.application(scope, receive, send)
+
+    async def available(self) -> bool:
+        """True when Redis answered within the last second or answers now."""
+        if self._checking is None:
+            self._checking = asyncio.Lock()
+        async with self._checking:
+            if time.monotonic() - self._checked_at < BELIEVED_SECONDS:
+                return self._available
+            before, self._available = self._available, await self._ping()
+            self._checked_at = time.monotonic()
+            if before and not self._available:
+                log.warning("live_events_unavailable")
+            return self._available
+
+    async def _ping(self) -> bool:
+        if self._client is None:
+            self._client = redis.Redis.from_url(
+                settings.KANBANAI_REDIS_URL,
+                socket_timeout=ANSWER_SECONDS,
+                socket_connect_timeout=ANSWER_SECONDS,
+            )
+        try:
+            await self._client.ping()
+        except (RedisError, OSError, TimeoutError):
+            return False
+        return True
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return bytes(value).decode("latin1")
+    return None
+
+
+def _is_ours(scope: Scope) -> bool:
+    """True without an origin (no browser), on the host asked, and on those allowed to call us.
+
+    The port counts: cookies do not know it, so another server on this host could else use them.
+    """
+    origin = _header(scope, b"origin")
+    if origin is None:
+        return True
+    if origin in {*settings.CORS_ALLOWED_ORIGINS, *settings.CSRF_TRUSTED_ORIGINS}:
+        return True
+    try:
+        parts = urlsplit(origin)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if not host or parts.netloc.lower() != (_header(scope, b"host") or "").lower():
+        return False
+    # Django wants the brackets of an IPv6 address that urlsplit takes away.
+    return validate_host(f"[{host}]" if ":" in host else host, settings.ALLOWED_HOSTS)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, problem: problems.Problem) -> None:
+    """This will answer a stream, or a socket that is not open yet, with a problem.
+
+    A server without the extension for refused sockets can only close: the client then sees 403.
+    """
+    body = json.dumps(problem.as_dict(scope["path"])).encode()
+    headers: list[tuple[bytes, bytes]] = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        *((name.lower().encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    start: dict[str, Any] = {"status": problem.status, "headers": headers}
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": body})
+        return
+    await receive()
+    if "websocket.http.response" in (scope.get("extensions") or {}):
+        await send({"type": "websocket.http.response.start", **start})
+        await send({"type": "websocket.http.response.body", "body": body})
+    else:
+        await send({"type": "websocket.close"})
