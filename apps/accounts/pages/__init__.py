@@ -1,0 +1,1 @@
+"""The pages of accounts: setup, and everything under Settings that is one's own."""

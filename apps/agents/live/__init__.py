@@ -1,0 +1,1 @@
+"""The live board: a WebSocket with commands, and a stream of server-sent events."""

@@ -1,0 +1,1 @@
+"""REST: mission control."""

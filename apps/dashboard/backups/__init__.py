@@ -1,0 +1,1 @@
+"""Backups of the whole server: made, kept, listed, and put back."""

@@ -1,0 +1,1 @@
+"""The live dashboard: a WebSocket and a stream of server-sent events."""

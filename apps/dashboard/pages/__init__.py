@@ -1,0 +1,1 @@
+"""Pages: mission control and the inbox."""
