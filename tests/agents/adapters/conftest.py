@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from apps.agents import processes
+from tests.agents.adapters import stage
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[stage.World]:
+    made = stage.make_world(tmp_path)
+    yield made
+    # A failing test leaves nothing behind either.
+    processes.kill_under(tmp_path)

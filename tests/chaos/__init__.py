@@ -1,0 +1,1 @@
+"""A living installation whose processes are killed at random while clients follow it."""

@@ -1,0 +1,1 @@
+"""A person's journeys through the product, in a real browser."""

@@ -1,0 +1,1 @@
+"""Tests of how KanbanAI is started, served, configured and stopped."""
