@@ -47,7 +47,15 @@ STYLE_BYTES = 30 * 1024
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong and serious in the page as it stands."""
+    """What axe-core finds wrong and serious in the page once it stands still."""
+    # What fades in has little contrast on its way.
+    page.evaluate(
+        """() => Promise.allSettled(
+            document.getAnimations()
+                .filter((one) => one.effect.getComputedTiming().iterations !== Infinity)
+                .map((one) => one.finished)
+        )"""
+    )
     # Through the debugger, which a content security policy does not bind.
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
