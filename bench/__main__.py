@@ -1,4 +1,4 @@
-"""`python -m bench [names] [--quick]`: measures, prints one table, writes build/bench/*.json."""
+"""`python -m bench [names] [--quick | --smoke]`: measures, prints one table, writes JSON."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="a few seconds each, to see it work")
+    parser.add_argument("--smoke", action="store_true", help="the least that runs every part once")
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
     if unknown:
         parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
-    report = Report(quick=options.quick)
+    report = Report(quick=options.quick, smoke=options.smoke)
     for name in options.names or NAMES:
         try:
             importlib.import_module(f"bench.{name}").run(report)

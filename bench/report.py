@@ -9,9 +9,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench import machine
+
+T = TypeVar("T")
 
 FOLDER = Path(__file__).resolve().parents[1] / "build" / "bench"
 
@@ -33,12 +35,17 @@ class Row:
 class Report:
     """All figures of one run."""
 
-    def __init__(self, *, quick: bool) -> None:
-        self.quick = quick
+    def __init__(self, *, quick: bool, smoke: bool = False) -> None:
+        self.quick = quick or smoke
+        self.smoke = smoke
         self.rows: list[Row] = []
         self.failures: list[str] = []
         self.machine = machine.describe()
         self.began = time.monotonic()
+
+    def sized(self, full: T, quick: T, smoke: T) -> T:
+        """This will choose how much is measured in this run."""
+        return smoke if self.smoke else quick if self.quick else full
 
     def say(self, text: str) -> None:
         """This will tell whoever waits how far it is."""
@@ -84,10 +91,11 @@ class Report:
         """This will write everything as JSON, beside what it was measured on."""
         FOLDER.mkdir(parents=True, exist_ok=True)
         when = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-        path = FOLDER / f"{when}{'-quick' if self.quick else ''}.json"
+        path = FOLDER / f"{when}{self.sized('', '-quick', '-smoke')}.json"
         content = {
             "machine": {**self.machine, "loadAtEnd": machine.describe()["loadAtStart"]},
             "quick": self.quick,
+            "smoke": self.smoke,
             "seconds": round(time.monotonic() - self.began, 1),
             "failures": self.failures,
             "rows": [asdict(row) for row in self.rows],
