@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.boards import inputs, operations
 from apps.boards.models import Board, Card, Column
 from tests import factories
-from tests.people import BrowserOf
+from tests.people import BrowserOf, actor_of
+from tests.threads import at_once
 
 
 @pytest.fixture
@@ -67,6 +70,37 @@ def test_a_card_waits_for_another_named_by_its_key(
     browser.post(path, {"remove": first.public_id})
     browser.post(path, {"remove": "nonsense"})
     assert waits_for(card) == {second.public_id}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_added_at_the_same_moment_both_stay(
+    browser_of: BrowserOf, ada: User, card: Card, columns: dict[str, Column]
+) -> None:
+    others = factories.Card.create_batch(6, column=columns["backlog"])
+    path = f"/cards/{card.public_id}/dependencies"
+    gone, *added = others
+    operations.add_dependency(actor=actor_of(ada), card=card, other_id=gone.pk)
+    asked = [{"remove": gone.public_id}, *({"add": other.key} for other in added)]
+    posts = [partial(browser_of(ada).post, path, one) for one in asked]
+
+    answers = at_once(*posts)
+
+    assert [(answer.status_code, answer.headers.get("HX-Trigger")) for answer in answers] == [
+        (204, None)
+    ] * len(asked)
+    assert waits_for(card) == {other.public_id for other in added}
+
+
+def test_a_card_waits_for_no_more_than_a_client_can_name(
+    monkeypatch: pytest.MonkeyPatch, browser: Client, card: Card, columns: dict[str, Column]
+) -> None:
+    monkeypatch.setattr(inputs, "MAX_SET", 1)
+    first, second = factories.Card.create_batch(2, column=columns["backlog"])
+    path = f"/cards/{card.public_id}/dependencies"
+    browser.post(path, {"add": first.key})
+
+    assert said(browser.post(path, {"add": second.key}))
+    assert waits_for(card) == {first.public_id}
 
 
 def test_a_key_that_names_no_card_or_closes_a_circle_is_refused(

@@ -12,11 +12,13 @@ from apps.boards.operations.boards import (
     reorder_boards,
 )
 from apps.boards.operations.cards import (
+    add_dependency,
     choose_credential,
     create_card,
     delete_card,
     end_auto_mode,
     forget_credential,
+    remove_dependency,
     see_card,
     set_dependencies,
     set_pipeline,
@@ -45,6 +47,7 @@ from apps.boards.operations.templates import (
 __all__ = [
     "activate_card",
     "add_attachment",
+    "add_dependency",
     "choose_credential",
     "close_project",
     "complete_card",
@@ -64,6 +67,7 @@ __all__ = [
     "open_demo",
     "open_project",
     "open_repository",
+    "remove_dependency",
     "rename_board",
     "reorder_boards",
     "reorder_columns",

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.boards import events, locks, queries, rules
+from apps.boards import events, inputs, locks, queries, rules
 from apps.boards.models import Card, CardDependency, CardView, Column, Priority
 from apps.boards.operations.attachments import remove_files
 from apps.core import ids, problems, ranks
@@ -205,6 +205,31 @@ def _replace_assignees(card: Card, user_ids: Sequence[UUID]) -> bool:
 def set_dependencies(*, actor: Actor, card: Card, depends_on: Sequence[UUID]) -> Card:
     """This will replace what a card waits for; cards of another board and cycles are refused."""
     return update_card(actor=actor, card=card, changes={}, depends_on=depends_on)
+
+
+@transaction.atomic
+def add_dependency(*, actor: Actor, card: Card, other_id: UUID) -> Card:
+    """This will let a card wait for one more; what others add at the same moment stays."""
+    present = _held_dependencies(card)
+    if len(present) >= inputs.MAX_SET:
+        detail = f"A card can wait for at most {inputs.MAX_SET} others."
+        raise problems.ValidationFailed.of("dependsOn", detail, "max_length")
+    return set_dependencies(actor=actor, card=card, depends_on=[*present, other_id])
+
+
+@transaction.atomic
+def remove_dependency(*, actor: Actor, card: Card, other_id: UUID) -> Card:
+    """This will let a card wait for one less; for one it does not wait for, nothing changes."""
+    present = _held_dependencies(card)
+    return set_dependencies(
+        actor=actor, card=card, depends_on=[one for one in present if one != other_id]
+    )
+
+
+def _held_dependencies(card: Card) -> list[UUID]:
+    """What a card waits for, which nobody changes until the transaction ends."""
+    locks.lock_boards(card.board_id)
+    return list(card.dependencies.values_list("depends_on_id", flat=True))
 
 
 def _replace_dependencies(card: Card, depends_on: Sequence[UUID]) -> bool:

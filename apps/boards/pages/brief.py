@@ -7,13 +7,14 @@ what was refused.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.boards import inputs, operations, queries
+from apps.core import ids
 from apps.core.pages import actor_of, page
 from apps.core.rest import REFUSALS, problem_of
 
@@ -31,8 +32,15 @@ MOST_OFFERED = 20
 @page
 def assignees(request: HttpRequest, card_id: UUID) -> HttpResponse:
     """The people whose boxes are ticked, and nobody else."""
-    card = queries.get_card(actor=actor_of(request), card_id=card_id)
-    return _change(request, card, {"assignees": request.POST.getlist("person")})
+    actor = actor_of(request)
+    card = queries.get_card(actor=actor, card_id=card_id)
+    reader = inputs.UpdateCard(data={"assignees": request.POST.getlist("person")})
+    try:
+        reader.is_valid(raise_exception=True)
+        operations.update_card(actor=actor, card=card, changes={}, **reader.validated_data)
+    except REFUSALS as error:
+        return _refused(error)
+    return HttpResponse(status=204)
 
 
 @require_POST
@@ -40,16 +48,27 @@ def assignees(request: HttpRequest, card_id: UUID) -> HttpResponse:
 def dependencies(request: HttpRequest, card_id: UUID) -> HttpResponse:
     """One card more to wait for, named by its key, or one less."""
     card = queries.get_card(actor=actor_of(request), card_id=card_id)
-    present = [other.public_id for other in queries.prerequisites_of(card)]
     if "remove" in request.POST:
-        wanted = [one for one in present if one != request.POST["remove"]]
-        return _change(request, card, {"dependsOn": wanted})
+        return _without(request, card, request.POST["remove"])
     key = _printable(request.POST.get("add", "")).split(" ")[0]
     found = queries.cards_matching(card.project, board_id=card.board_id).filter(key__iexact=key)
     other = found.exclude(pk=card.pk).first() if key else None
     if other is None:
         return _told("Name another card of this board by its key.")
-    return _change(request, card, {"dependsOn": [*present, other.public_id]})
+    try:
+        operations.add_dependency(actor=actor_of(request), card=card, other_id=other.pk)
+    except REFUSALS as error:
+        return _refused(error)
+    return HttpResponse(status=204)
+
+
+def _without(request: HttpRequest, card: Card, other: str) -> HttpResponse:
+    try:
+        other_id = ids.decode("card", other)
+        operations.remove_dependency(actor=actor_of(request), card=card, other_id=other_id)
+    except REFUSALS as error:
+        return _refused(error)
+    return HttpResponse(status=204)
 
 
 def _printable(text: str) -> str:
@@ -58,17 +77,9 @@ def _printable(text: str) -> str:
     return shown.strip()[: inputs.SEARCH_LENGTH]
 
 
-def _change(request: HttpRequest, card: Card, values: dict[str, Any]) -> HttpResponse:
-    try:
-        reader = inputs.UpdateCard(data=values)
-        reader.is_valid(raise_exception=True)
-        given = dict(reader.validated_data)
-        more = {name: given.pop(name) for name in ("assignees", "depends_on") if name in given}
-        operations.update_card(actor=actor_of(request), card=card, changes=given, **more)
-    except REFUSALS as error:
-        problem = problem_of(error)
-        return _told(problem.errors[0]["detail"] if problem.errors else problem.detail)
-    return HttpResponse(status=204)
+def _refused(error: Exception) -> HttpResponse:
+    problem = problem_of(error)
+    return _told(problem.errors[0]["detail"] if problem.errors else problem.detail)
 
 
 def _told(text: str) -> HttpResponse:
