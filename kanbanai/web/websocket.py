@@ -132,7 +132,8 @@ class Socket(Line):
         lines += [name + b": " + value for name, value in message.get("headers") or []]
         self.wire = Wire(Side.SERVER, max_size=LARGEST_MESSAGE, logger=_QUIET)
         self._accept = b""
-        self.since = self.pinged_at = time.monotonic()
+        # Equal: a client that has not said anything since its request is still to be asked.
+        self.since = self.pinged_at = self.heard_at = time.monotonic()
         self.take_over()
         self.write(b"\r\n".join([*lines, b"", b""]))
         self._log("connected")

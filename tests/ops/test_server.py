@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,12 +58,12 @@ HANDSHAKE = {
 
 
 @contextmanager
-def serving(folder: Path, **variables: str) -> Iterator[Served]:
+def serving(folder: Path, command: Sequence[str] = (), **variables: str) -> Iterator[Served]:
     environment = running.environment(folder / "data", **variables)
     (folder / "data").mkdir(exist_ok=True)
     port = int(environment["KANBANAI_PORT"])
     process = subprocess.Popen(
-        running.manage("serve"),
+        command or running.manage("serve"),
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

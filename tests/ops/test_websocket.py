@@ -9,7 +9,11 @@ import os
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -21,9 +25,23 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
+@dataclass
+class Installed:
+    """A folder with a database in which there is somebody, and a Redis."""
+
+    folder: Path
+    redis_url: str
+    token: str
+
+    @contextmanager
+    def serving(self, command: Sequence[str] = ()) -> Iterator[Served]:
+        with serving(self.folder, command, REDIS_URL=self.redis_url) as process:
+            process.token = self.token
+            yield process
+
+
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A web process; its sockets end with 4001 since nobody can sign in, which is enough here."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder = tmp_path_factory.mktemp("websocket")
     unix_socket = folder / "run" / "redis.sock"
     redis = redis_server.start(unix_socket=unix_socket, output=subprocess.DEVNULL)
@@ -40,11 +58,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         capture_output=True,
         text=True,
     )
-    with serving(folder, REDIS_URL=f"unix://{unix_socket}") as process:
-        process.token = made.stdout.strip()
-        yield process
+    yield Installed(folder, f"unix://{unix_socket}", made.stdout.strip())
     redis.kill()
     redis.wait()
+
+
+@pytest.fixture(scope="module")
+def served(installed: Installed) -> Iterator[Served]:
+    with installed.serving() as process:
+        yield process
 
 
 MAKE_TOKEN = """
@@ -52,6 +74,17 @@ from apps.accounts import credentials
 from apps.accounts.models import User
 user = User.objects.create(email="ada@example.org", display_name="Ada")
 print(credentials.issue_jwt(user))
+"""
+
+
+# A web process that asks soon and does not wait long.
+IMPATIENT = """
+import sys
+from kanbanai.web import websocket
+websocket.PING_SECONDS, websocket.ANSWER_SECONDS = 1.0, 4.0
+from manage import main
+sys.argv = ["manage.py", "serve"]
+main()
 """
 
 
@@ -213,3 +246,16 @@ def test_parts_that_are_too_large_together_end_it(client: Raw) -> None:
     client.send(TEXT, b"x" * 700_000, last=False)
     client.send(0, b"x" * 700_000)
     assert client.close_code() == 1009
+
+
+def test_who_only_answers_pings_stays_and_who_does_not_is_let_go(installed: Installed) -> None:
+    with installed.serving([sys.executable, "-c", IMPATIENT]) as served:
+        silent, gone = Raw(served), Raw(served)
+        for _ in range(4):
+            silent.send(PONG, silent.until(PING))
+        assert gone.until(PING) == b""
+        assert gone.is_hung_up()
+        silent.send(TEXT, b'{"type":"ping"}')
+        silent.until_message("pong")
+        silent.socket.close()
+        gone.socket.close()
