@@ -101,7 +101,10 @@ function message({ detail }) {
 }
 
 /** An open card shows its newest attempt, but not to somebody who reviews an older one. */
-function follow({ cardId, attemptId }) {
+function follow(payload) {
+  const { cardId, attemptId } = payload;
+  // What is being opened was asked for before this attempt was there.
+  if (drawer.isOpening()) return setTimeout(follow, 50, payload);
   const card = drawer.opened();
   if (card?.dataset.card !== cardId || card.dataset.tab === "changes" || !card.dataset.attempt) return;
   card.dataset.attempt = attemptId;
@@ -131,7 +134,7 @@ board_.addEventListener("click", (event) => {
   const on_ = (selector) => event.target.closest(selector);
   const card = on_(".card");
   const opener = on_("[data-card-menu]");
-  if (opener) return cards.menu(card, opener, (id) => drawer.open(id));
+  if (opener) return openMenu(card, opener);
   const fold = on_("[data-fold]");
   if (fold) return folding(fold.closest(".column"));
   const quick = on_("[data-quick-open]");
@@ -142,6 +145,11 @@ board_.addEventListener("click", (event) => {
   cards.choose(card);
   drawer.open(card.dataset.card, { tab: defaultTab(card) });
 });
+
+async function openMenu(card, opener) {
+  const menu = await import("kanbanai/menu");
+  menu.show(card, opener, (id) => drawer.open(id));
+}
 
 function defaultTab(card) {
   const { status } = card.dataset;

@@ -127,6 +127,14 @@ function conflict(error) {
   panel.scrollIntoView({ block: "nearest" });
 }
 
+async function askToResolve() {
+  const base = changes().querySelector("[data-base]")?.dataset.base ?? "the base branch";
+  await tab("run");
+  const prompt = document.getElementById("prompt");
+  if (prompt) prompt.value = `Bring your branch up to date with ${base} and resolve the conflicts.`;
+  prompt?.focus();
+}
+
 shell.addEventListener(
   "toggle",
   async (event) => {
@@ -163,15 +171,7 @@ shell.addEventListener("click", (event) => {
   }
   const mode = on("[data-mode-pick]");
   if (mode) guarded(mode, () => reload({ mode: mode.dataset.modePick }));
-  if (on("[data-ask-conflict]")) {
-    tab("run");
-    const base = changes()?.querySelector("[data-base]")?.dataset.base ?? "the base branch";
-    setTimeout(() => {
-      const prompt = document.getElementById("prompt");
-      if (prompt) prompt.value = `Bring your branch up to date with ${base} and resolve the conflicts.`;
-      prompt?.focus();
-    }, 600);
-  }
+  if (on("[data-ask-conflict]")) askToResolve();
   const merge = on("[data-merge]");
   if (merge && confirm(`Merge this branch into ${merge.dataset.base}?`)) {
     guarded(merge, async () => {

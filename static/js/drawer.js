@@ -33,6 +33,7 @@ function ready() {
 // The newest question is answered; what is being opened goes before drawing the same anew.
 let asked = 0;
 let opening = 0;
+export const isOpening = () => opening > 0;
 
 export async function open(id, { tab, attempt, push = true } = {}) {
   const query = { ...(tab ? { tab } : {}), ...(attempt ? { attempt } : {}), ...modes() };
@@ -98,7 +99,7 @@ export function tab(name) {
   const { card: id, project, attempt } = card.dataset;
   // Where one was is kept with the account; it is no matter if that fails.
   send("PUT", `/api/v1/projects/${project}/panel-states`, { [id]: { tab: name } }).catch(() => {});
-  open(id, { tab: name, attempt });
+  return open(id, { tab: name, attempt });
 }
 
 export const full = () => (opened() ? void shell.classList.toggle("is-full") : false);

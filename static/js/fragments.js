@@ -4,6 +4,9 @@ import { page, parse } from "kanbanai/http";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
+// Typed and not yet sent. What saves itself (`data-edit`) is the server's again at once.
+const isDraft = ({ value, defaultValue = value, dataset }) => value !== defaultValue && !dataset.edit;
+
 /** Changes `old` into `fresh`, keeping focus, scroll and typed text; older versions are ignored. */
 export function morph(old, fresh, options = {}) {
   const versionOf = (node) => Number(node.dataset?.version ?? Infinity);
@@ -15,7 +18,9 @@ export function morph(old, fresh, options = {}) {
       // What somebody writes in is theirs until they leave it.
       beforeNodeMorphed: (node) => !(node.isContentEditable && node.contains(document.activeElement)),
       beforeAttributeUpdated: (name, node) =>
-        !(name === "open" && node.tagName === "DETAILS") && !(name === "hidden" && node.matches("[data-keep]")),
+        !(name === "open" && node.tagName === "DETAILS") &&
+        !(name === "hidden" && node.matches("[data-keep]")) &&
+        !(name === "value" && isDraft(node)),
       ...options.callbacks,
     },
   });
