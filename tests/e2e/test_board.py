@@ -106,6 +106,23 @@ def test_what_happened_while_offline_is_there_afterwards(
     here.complaints.clear()
 
 
+def test_what_is_typed_stays_when_the_card_changes_elsewhere(
+    visit: Callable[..., Visit], project: Project
+) -> None:
+    card_id = project.card("Draft", labels=["old"])
+    page = visit("ada").page
+    visits.open_board(page, project.url)
+    drawer = visits.open_card(page, "Draft", "brief")
+    waits = drawer.get_by_label("Another card to wait for")
+    waits.fill("half a key")
+    page.locator("#tab-brief").focus()
+    change = {"priority": "high", "labels": ["new"]}
+    project.api.ask("PATCH", f"/projects/{project.id}/cards/{card_id}", change)
+    expect(drawer.get_by_label("Priority")).to_have_value("high")
+    expect(drawer.get_by_label("Labels")).to_have_value("new")
+    expect(waits).to_have_value("half a key")
+
+
 def test_a_stranger_sees_no_board(
     visit: Callable[..., Visit], project: Project, people: People
 ) -> None:

@@ -27,6 +27,7 @@ def test_a_person_leaves_and_comes_back(visit: Callable[..., Visit], people: Peo
 
     page.get_by_role("button", name="Account of Bob").click()
     page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/accounts/login/$"))
     page.goto("/projects")
     expect(page).to_have_url(re.compile("/accounts/login/"))
     page.goto("/setup")
@@ -67,7 +68,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(
     def status() -> int:
         headers = {"Authorization": f"Bearer {secret}"}
         address = f"{people.address}/api/v1/auth/me"
-        return httpx.get(address, headers=headers, trust_env=False).status_code
+        return httpx.get(address, headers=headers, timeout=30, trust_env=False).status_code
 
     assert status() == 200
     page.goto("/settings/tokens")

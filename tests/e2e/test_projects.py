@@ -91,7 +91,8 @@ def test_settings_are_kept_and_a_member_comes_in(
     page, other = visit("ada").page, visit("bob").page
     page.goto(f"/projects/{project.id}/settings?section=git")
     page.get_by_label("Commit when an agent has finished").check()
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Commit when an agent has finished")).to_be_checked()
 
     page.get_by_role("link", name="Members").click()

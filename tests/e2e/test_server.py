@@ -91,17 +91,22 @@ def test_boards_and_columns_are_managed_before_anothers_eyes(
     expect(board.locator("#board .column h2")).to_have_text(
         ["Backlog", "In Progress", "Review", "Check", "Done"]
     )
+    # The others may see it before this window does.
+    rows = page.locator(".column-row strong")
+    expect(rows).to_have_text(["Backlog", "In Progress", "Review", "Check", "Done"])
     page.locator(".column-row summary").filter(has_text="Check").click()
     opened = page.locator(".column-row [open]")
     opened.get_by_label("Name").fill("Measure twice")
     opened.get_by_label("Cards at a time").fill("2")
     opened.get_by_role("button", name="Save column").click()
     expect(visits.column(board, "Measure twice").locator(".badge-count")).to_have_text("0/2")
+    expect(rows).to_contain_text(["Measure twice"])
 
     page.get_by_role("button", name="Delete the column Backlog").click()
     expect(page.locator(".toast")).to_contain_text("still holds cards")
     page.get_by_role("button", name="Delete the column Measure twice").click()
     expect(visits.column(board, "Measure twice")).to_have_count(0)
+    expect(rows).to_have_text(["Backlog", "In Progress", "Review", "Done"])
 
     page.locator("summary").filter(has_text="New board").click()
     form = page.locator("form").filter(has=page.get_by_role("button", name="Create board"))
@@ -129,6 +134,7 @@ def test_archived_cards_are_shown_to_those_who_ask(
     archive = visits.column(page, "Archive")
     expect(archive.locator(".badge-count")).to_have_text("1")
     expect(visits.card(page, "Old thing")).to_be_hidden()
+    expect(page.locator("#announce")).to_contain_text("is in Archive")
     page.get_by_role("link", name="Show archived cards").click()
     expect(visits.card(archive, "Old thing")).to_be_visible()
     page.get_by_role("link", name="Hide archived cards").click()

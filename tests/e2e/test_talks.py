@@ -18,8 +18,6 @@ def told(page: Page, words: str) -> None:
     """Look at the list until it tells of something: it is made after the thing itself."""
     row = page.locator(".notice-title").filter(has_text=words).first
     page.goto("/notifications")
-    with page.expect_response(lambda answer: answer.url.endswith("/notifications")):
-        page.reload()
     for _attempt in range(visits.WAIT_MILLISECONDS // 500):
         if row.count():
             break
@@ -93,7 +91,9 @@ def test_in_auto_mode_an_approved_plan_is_worked_on(
     visits.open_board(page, project.url)
     drawer = visits.open_card(page, "Think first")
     switch = drawer.get_by_label("Auto mode:")
-    switch.check()
+    with page.expect_response(lambda answer: answer.request.method == "POST") as kept:
+        switch.check()
+    assert kept.value.ok
     expect(switch).to_be_checked()
     page.keyboard.press("Escape")
     page.keyboard.press("m")

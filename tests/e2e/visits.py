@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WAIT_MILLISECONDS = 15_000
+WAIT_MILLISECONDS = 30_000
 LONGEST_NAME = 50
 PASSWORD = "a very long walk in the rain"
 # What the server answers to a refused request is also a line in the browser's console.
