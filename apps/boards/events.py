@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from apps.accounts.outputs import user_topic
 from apps.boards import outputs, queries
 from apps.core import events, ids
 
@@ -90,6 +91,17 @@ def card_deleted(
     return events.record(
         topic=outputs.board_topic(board_id), kind="card.deleted", data=data, actor=actor
     )
+
+
+def card_read(card: models.Card, *, actor: Actor) -> Event:
+    """This will tell a person's other windows that a card has no news for them any more."""
+    data = {
+        "projectId": ids.encode("proj", card.project_id),
+        "boardId": ids.encode("board", card.board_id),
+        "id": card.public_id,
+        "hasUnread": False,
+    }
+    return events.record(topic=user_topic(actor.person), kind="card.read", data=data, actor=actor)
 
 
 def attachment_changed(

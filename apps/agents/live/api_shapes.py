@@ -157,6 +157,16 @@ API_SHAPES: tuple[Shape, ...] = (
         "notification, channels, unreadCount",
         "To its person alone, without a subscription. `channels` are those the person wants.",
     ),
+    Shape(
+        "card.read",
+        "projectId, boardId, id, hasUnread",
+        "A card has no news for its reader any more. To its person alone, without a subscription.",
+    ),
+    Shape(
+        "project.read",
+        "projectId, unreadCount",
+        "All cards of a project were read. To its person alone, without a subscription.",
+    ),
     Shape("notification.read", "unreadCount", "What was told was read. To its person alone."),
     Shape(
         "log.entry",

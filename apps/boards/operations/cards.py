@@ -311,11 +311,14 @@ def forget_credential(*, actor: Actor, credential_id: UUID) -> None:
 
 @transaction.atomic
 def see_card(*, actor: Actor, card: Card) -> None:
-    """This will note that a person looked at a card; it concerns nobody else, so no event."""
+    """This will note that a person looked at a card, and tell the other windows if it had news."""
     rules.require_editor(actor, card.project)
+    had_news = queries.unread_of(actor.person, [card.project_id]).filter(pk=card.pk).exists()
     CardView.objects.update_or_create(
         card=card, user=actor.person, defaults={"viewed_at": timezone.now()}
     )
+    if had_news:
+        events.card_read(card, actor=actor)
 
 
 @transaction.atomic

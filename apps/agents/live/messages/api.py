@@ -242,6 +242,8 @@ for _kind, _name in {
     API.say([_kind], [_name], git)
 API.say(["notification.created"], ["notification"], named("notification", OWN))
 API.say(["notification.read"], ["notification.read"], named("notification.read", OWN))
+for _kind in ("card.read", "project.read"):
+    API.say([_kind], [_kind], named(_kind, OWN))
 API.say(["log.entry"], ["log.entry"], log_lines)
 for _kind in ("agent.registered", "agent_profile.changed"):
     API.say([_kind], [_kind], named(_kind, EVERYBODY))
@@ -252,7 +254,7 @@ API.leave_unsaid(
         "attempt": "logged delta session_recorded summary_asked",
         "terminal": "opened closed output",
         "board_template": "created updated deleted",
-        "project": "created clone_requested transferred reordered read",
+        "project": "created clone_requested transferred reordered",
         "membership": "created updated deleted",
         "organization": "created updated deleted credential_chosen",
         "user": "created updated deleted",

@@ -290,6 +290,7 @@ BOARD.leave_unsaid(
         "attempt": "summary_asked",
         "board": "created updated deleted reordered",
         "board_template": "created updated deleted",
+        "card": "read",
         "project": "created updated deleted clone_requested transferred reordered read",
         "member": "added updated removed invited uninvited",
         "membership": "created updated deleted",

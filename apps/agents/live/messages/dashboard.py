@@ -39,6 +39,7 @@ DASHBOARD.leave_unsaid(
         "attempt": "conversed logged delta todos_updated usage_updated session_recorded"
         " context_filled summary_asked",
         "board_template": "created updated deleted",
+        "card": "read",
         "credential": "created updated deleted verified",
         "credentials": "ended",
         "git": "status_changed",
