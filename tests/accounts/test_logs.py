@@ -224,6 +224,46 @@ def test_a_masked_value_and_left_out_headers_stay(client_of: ClientOf, root: Use
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"endpoint": "https://elsewhere.example.org/in"},
+        {"endpoint": "https://elsewhere.example.org/in", "headers": {"authorization": "****"}},
+        {"endpoint": "tcp://elsewhere.example.org", "type": "syslog"},
+    ],
+)
+def test_kept_headers_are_not_sent_to_another_address(
+    client_of: ClientOf, root: User, change: dict[str, Any]
+) -> None:
+    client = client_of(root)
+    client.put(EXPORT, SET)
+    before = vars(queries.find_log_receiver())
+    # An address that was taken away is another one when it comes back, too.
+    client.put(EXPORT, {"enabled": False, "endpoint": ""})
+
+    refused = [client.put(EXPORT, change)]
+    client.put(EXPORT, SET)
+    refused += [client.put(EXPORT, change)]
+
+    for answer in refused:
+        assert answer.status_code == 400, answer.content
+        [error] = answer.json()["errors"]
+        assert (error["field"].lower(), error["code"]) == ("headers.authorization", "masked")
+        assert "another address" in error["detail"]
+    assert vars(queries.find_log_receiver()) == before
+
+
+def test_another_address_is_taken_with_values_of_its_own(client_of: ClientOf, root: User) -> None:
+    client = client_of(root)
+    client.put(EXPORT, SET)
+    moved = {"endpoint": "https://elsewhere.example.org/in", "headers": {"X-Key": "new"}}
+
+    assert client.put(EXPORT, moved).status_code == 200
+    assert queries.log_headers(queries.log_export()) == {"X-Key": "new"}
+    assert client.put(EXPORT, {"endpoint": SET["endpoint"], "headers": {}}).status_code == 200
+    assert queries.log_headers(queries.log_export()) == {}
+
+
+@pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"enabled": "yes"}, "enabled"),

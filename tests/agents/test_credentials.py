@@ -187,6 +187,51 @@ def test_an_update_without_effect_makes_no_event(
     assert stored() == before
 
 
+@pytest.mark.parametrize("address", ["https://elsewhere.example.org", ""])
+def test_a_kept_key_is_not_sent_to_another_address(
+    super_client: APIClient, credential: Credential, address: str
+) -> None:
+    Credential.objects.update(base_url="https://models.example.org/v1", status="valid")
+    at, before = f"{URL}/{credential.public_id}", stored()
+
+    refused = super_client.patch(at, {"baseUrl": address, "name": "Ours"})
+
+    assert refused.status_code == 400, refused.content
+    assert [error["field"] for error in refused.json()["errors"]] == ["apiKey"]
+    assert stored() == before
+    # The same address, written otherwise, is no other.
+    same = super_client.patch(at, {"baseUrl": "https://models.example.org/v1/"})
+    assert (same.status_code, stored()) == (200, before)
+    assert super_client.patch(at, {"baseUrl": address, "apiKey": KEY}).status_code == 200
+    moved = Credential.objects.get()
+    assert (moved.base_url, moved.secret, moved.status) == (address, KEY, "unverified")
+
+
+def test_a_login_stays_at_its_providers_address(
+    super_client: APIClient, credential: Credential
+) -> None:
+    Credential.objects.update(auth_type="oauth", refresh_token="r")
+    before = stored()
+
+    refused = super_client.patch(
+        f"{URL}/{credential.public_id}", {"baseUrl": "https://elsewhere.example.org"}
+    )
+
+    assert refused.status_code == 400, refused.content
+    assert [error["field"] for error in refused.json()["errors"]] == ["baseUrl"]
+    assert stored() == before
+
+
+def test_without_a_key_the_address_may_change(super_client: APIClient) -> None:
+    body = {"name": "N", "provider": "openai-compatible", "baseUrl": "https://models.example.org"}
+    made = super_client.post(URL, body).json()["data"]["id"]
+
+    moved = super_client.patch(f"{URL}/{made}", {"baseUrl": "https://elsewhere.example.org"})
+
+    assert moved.status_code == 200, moved.content
+    assert Credential.objects.get().base_url == "https://elsewhere.example.org"
+
+
 @pytest.mark.parametrize(
     "word",
     ["oauth", "cred_zzz", "card_01h455vb4pex5vsknk084sn02q", "cred_01h455vb4pex5vsknk084sn02q"],

@@ -51,7 +51,7 @@ class LogExportSettings(Endpoint):
             "where the address has no path), `syslog` speaks RFC 5424 to `udp://`, `tcp://` or "
             "`tls://`. "
             "Every process follows within seconds. What is left out, and values that are the mask, "
-            "stay as they are."
+            "stay as they are; with another address, values of headers have to be given again."
         ),
         request=log_inputs.UpdateLogExport,
         response=log_outputs.LogExport,

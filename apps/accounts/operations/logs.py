@@ -18,24 +18,28 @@ if TYPE_CHECKING:
 
     from apps.core.actors import Actor
 
+KEPT_FROM_OTHERS = "Enter the value again: what is kept is not sent to another address."
+
 
 @transaction.atomic
 def update_log_export(*, actor: Actor, changes: Mapping[str, Any]) -> LogExport:
     """This will say where the log's lines are sent; every process follows within seconds.
 
     `changes` holds some of enabled, type, endpoint, headers and level. A header whose value is the
-    mask keeps its value, if it had one.
+    mask keeps its value, if it had one; with another address it has to be named again.
     """
     rules.require_super_admin(actor)
     LogExport.objects.get_or_create(pk=1)
     row = LogExport.objects.select_for_update().get(pk=1)
+    moved = changes.get("endpoint", row.endpoint) not in {"", row.endpoint}
     row.enabled = changes.get("enabled", row.enabled)
     row.kind = changes.get("type", row.kind)
     row.endpoint = changes.get("endpoint", row.endpoint)
     row.level = changes.get("level", row.level)
-    if "headers" in changes:
-        kept = _merged(queries.log_headers(row), changes["headers"])
-        row.headers = json.dumps(kept) if kept else ""
+    kept = queries.log_headers(row)
+    asked = changes.get("headers", dict.fromkeys(kept, MASK))
+    merged = _merged(kept, asked, moved=moved)
+    row.headers = json.dumps(merged) if merged else ""
     _require_endpoint(row)
     row.save(update_fields=["enabled", "kind", "endpoint", "level", "headers"])
     events.settings_changed("logExport", actor=actor)
@@ -50,15 +54,14 @@ def _require_endpoint(row: LogExport) -> None:
         raise problems.ValidationFailed.of("endpoint", wrong, "invalid")
 
 
-def _merged(kept: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+def _merged(kept: Mapping[str, str], asked: Mapping[str, str], *, moved: bool) -> dict[str, str]:
+    """Whoever changes the address has not seen the values, and shall not have them sent there."""
     known = {name.lower(): value for name, value in kept.items()}
     merged = {}
     for name, value in asked.items():
-        if value != MASK:
-            merged[name] = value
-        elif name.lower() in known:
-            merged[name] = known[name.lower()]
-        else:
-            message = "Enter the value itself, not its mask."
+        is_known = name.lower() in known
+        if value == MASK and (moved or not is_known):
+            message = KEPT_FROM_OTHERS if is_known else "Enter the value itself, not its mask."
             raise problems.ValidationFailed.of(f"headers.{name}", message, "masked")
+        merged[name] = known[name.lower()] if value == MASK else value
     return merged

@@ -35,7 +35,8 @@ class LogExport(forms.Form):
         label="Headers",
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
-        help_text="One a line, as in “Authorization: Bearer …”. Masked values stay as they are.",
+        help_text="One a line, as in “Authorization: Bearer …”. Masked values stay as they are, "
+        "as long as the address does.",
     )
     level = forms.ChoiceField(label="From", choices=LEVELS)
 

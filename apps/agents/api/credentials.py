@@ -80,7 +80,8 @@ class OneCredential(Endpoint):
 
     @document(
         summary="Rename a credential, or give it another key or address",
-        description="A new key or address is `unverified` until somebody verifies it.",
+        description="A new key or address is `unverified` until somebody verifies it. A new "
+        "address needs the key with it: the one that is kept is not sent there.",
         request=inputs.UpdateCredential,
         response=outputs.CredentialName,
     )

@@ -100,6 +100,7 @@ def update_credential(
 ) -> Credential:
     """This will rename a credential, or give it another key or address, which nobody has checked.
 
+    Another address needs the key with it: the one that is kept is not sent there.
     What is already so is not written, and an update without effect makes no event.
     """
     account_rules.require_super_admin(actor)
@@ -128,12 +129,24 @@ def _new_secret(held: Credential, changes: dict[str, Any]) -> dict[str, Any]:
         wanted |= {"secret": key, "hint": mask(key) if key else ""}
     if base_url is not None and base_url.rstrip("/") != held.base_url:
         _require_address(require_provider(held.provider), base_url)
+        _require_own_key(held, key)
         wanted["base_url"] = base_url.rstrip("/")
     if wanted and held.auth_type == Credential.AuthType.API_KEY:
         wanted |= {"status": Credential.Status.UNVERIFIED, "checked_at": None, "error": ""}
     if wanted:
         wanted |= {"windows": [], "windows_at": None}
     return wanted
+
+
+def _require_own_key(held: Credential, key: str | None) -> None:
+    """Whoever may change the address has not seen the key, and shall not have it sent to them."""
+    if key is not None or not held.hint:
+        return
+    if held.auth_type == Credential.AuthType.OAUTH:
+        message = "This credential is a login: it goes to its provider's address alone."
+        raise problems.ValidationFailed.of("baseUrl", message)
+    message = "Enter the key again: the one that is kept is not sent to another address."
+    raise problems.ValidationFailed.of("apiKey", message, "required")
 
 
 def _is_key(held: Credential, key: str) -> bool:
