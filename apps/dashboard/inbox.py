@@ -31,6 +31,8 @@ STUCK_IN_QUEUE_SECONDS = 600
 STUCK_AT_WORK_SECONDS = 1800
 SUMMARY_LENGTH = 200
 NO_SUMMARY = "The attempt failed without a message."
+# What the log puts before the sentence: who wrote it, and the reason's code.
+LOG_PREFIX = re.compile(r"^\[runner\] \w+:\s*")
 OVER = frozenset({ColumnType.DONE, ColumnType.ARCHIVE})
 FAILED = frozenset({Status.FAILED, Status.STOPPED, Status.INTERRUPTED})
 AT_WORK = frozenset({Status.RUNNING, Status.STOPPING})
@@ -63,7 +65,7 @@ def seconds_stuck(attempt: Attempt | Candidate, now: datetime) -> int:
 def summary(attempt: Attempt, last_words: str | None) -> str:
     """This will say in one line why an attempt failed."""
     remedy = REMEDIES.get(attempt.reason)
-    text = last_words or (remedy[0] if remedy else "") or NO_SUMMARY
+    text = LOG_PREFIX.sub("", last_words or "") or (remedy[0] if remedy else "") or NO_SUMMARY
     return re.sub(r"\s+", " ", text).strip()[:SUMMARY_LENGTH]
 
 

@@ -120,6 +120,19 @@ def test_durations_moments_and_errors_of_finished_attempts_are_real(
     assert item["errorSummary"] == "It broke here"
 
 
+def test_a_failure_is_told_in_a_sentence_without_its_code(
+    ada: User, cards: dict[str, Card]
+) -> None:
+    failed = attempt(cards["review"], "failed", hours_ago=3)
+    said = "[runner] agent_crashed: The agent exited with code 1."
+    factories.AttemptLog.create(attempt=failed, seq=1, level="error", message=said)
+    shown = read(ada)
+    (item,) = shown["inboxItems"]["failed"]
+    (row,) = shown["recentAttemptActivity"]
+    told = [item["errorSummary"], row["errorSummary"]]
+    assert told == ["The agent exited with code 1."] * 2
+
+
 def test_series_have_a_point_for_each_bucket(ada: User, cards: dict[str, Card]) -> None:
     attempt(cards["backlog"], "succeeded", hours_ago=30, took=1)
     attempt(cards["review"], "succeeded", hours_ago=2, took=1)
