@@ -294,7 +294,7 @@ def test_what_a_script_leaves_behind_is_ended(
     run = ran(script)
 
     assert (run.status, run.exit_code, run.output) == ("success", 0, "done\n")
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 60
     assert processes.find_marked().get(run.public_id) is None
 
 

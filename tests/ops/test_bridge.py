@@ -110,7 +110,7 @@ async def test_a_stream_is_sent_part_by_part() -> None:
     def stream(_environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", [])
         yield b"first"
-        assert go_on.wait(5)
+        assert go_on.wait(30)
         yield b"second"
 
     client = Client()
@@ -142,7 +142,7 @@ async def test_a_client_that_leaves_ends_its_stream_and_frees_the_thread() -> No
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
-    assert await asyncio.to_thread(closed.wait, 5)
+    assert await asyncio.to_thread(closed.wait, 30)
     one_thread.application = echo
     after = Client(b"still there")
     await after.ask(one_thread)
@@ -165,7 +165,7 @@ async def test_a_disconnect_is_noticed_while_streaming() -> None:
     await client.until_sent(1)
     client.inbox.put_nowait({"type": "http.disconnect"})
 
-    assert await asyncio.to_thread(closed.wait, 5)
+    assert await asyncio.to_thread(closed.wait, 30)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -120,7 +120,7 @@ async def test_garbage_between_messages_is_logged_and_passed_over(world: stage.W
 async def test_garbage_after_the_hello_stalls(world: stage.World) -> None:
     code = HELLO + "print('oops', flush=True); time.sleep(600)"
     result, _ = await stage.play(
-        world, "go", command=stage.python_agent(code), limits=quick(idle=0.5)
+        world, "go", command=stage.python_agent(code), limits=quick(start=20, idle=0.5)
     )
 
     assert (result.stop_reason, result.failure) == ("error", "stalled")
@@ -188,11 +188,11 @@ async def test_an_agent_that_reads_nothing_is_ended(world: stage.World) -> None:
 async def test_waiting_for_a_person_is_not_counted(world: stage.World) -> None:
     class Slow(stage.Recorder):
         async def ask(self, request: events.Request) -> base.Decision:
-            await asyncio.sleep(3.5)
+            await asyncio.sleep(6.5)
             return base.Decision.allow(request)
 
     result, _ = await stage.play(
-        world, "@run true", sink=Slow(), limits=base.Limits(turn=3.0, idle=2.5)
+        world, "@run true", sink=Slow(), limits=base.Limits(turn=6.0, idle=5.5)
     )
 
     assert result.succeeded
@@ -207,7 +207,8 @@ async def test_an_agent_deaf_to_everything_is_killed_with_its_children(
         world,
         "@child\n@ignore-term\n@hang",
         sandbox=choice.choose(level),
-        limits=quick(start=20, turn=0.5),
+        # Time to become deaf and to leave a child behind, on a busy machine too.
+        limits=quick(start=20, turn=3.0),
     )
 
     assert (result.stop_reason, result.failure) == ("error", "timed_out")

@@ -70,7 +70,8 @@ async def test_stopping_goes_from_polite_to_final(tmp_path: Path) -> None:
     on_term = "import signal, time; signal.signal(15, lambda *_: exit(6)); print(); time.sleep(600)"
     deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(); time.sleep(600)"
     codes = []
-    for code in (polite, on_term, deaf):
+    # Only what is waited for in vain is short.
+    for code, eof, terminate in ((polite, 20, 20), (on_term, 0.3, 20), (deaf, 0.3, 0.5)):
         attempt = f"sess_{uuid.uuid4().hex}"
         process = await processes.spawn(
             [sys.executable, "-u", "-c", code],
@@ -82,9 +83,7 @@ async def test_stopping_goes_from_polite_to_final(tmp_path: Path) -> None:
         if code is not polite:
             await process.stdout.readline()
         codes.append(
-            await processes.stop(process, attempt_id=attempt, eof=0.3, terminate=0.5)
-            if code is not polite
-            else await processes.stop(process, attempt_id=attempt, eof=10)
+            await processes.stop(process, attempt_id=attempt, eof=eof, terminate=terminate)
         )
 
     assert codes == [5, 6, -9]
@@ -96,5 +95,5 @@ async def test_force_does_not_wait(tmp_path: Path) -> None:
         ["sleep", "600"], cwd=tmp_path, env={"PATH": os.environ["PATH"]}, attempt_id=attempt
     )
 
-    async with asyncio.timeout(2):
-        assert await processes.stop(process, attempt_id=attempt, force=True) == -9
+    async with asyncio.timeout(20):
+        assert await processes.stop(process, attempt_id=attempt, eof=600, force=True) == -9
