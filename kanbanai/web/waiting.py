@@ -7,6 +7,7 @@ for each connection.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from kanbanai.web.asgi_types import Message
 
@@ -44,9 +45,11 @@ class Flow:
 class Inbox:
     """What a connection has for its application; one at a time takes from it."""
 
-    __slots__ = ("_messages", "_waiting")
+    __slots__ = ("_messages", "_waiting", "emptied")
 
     def __init__(self) -> None:
+        # Called when the application has taken everything there was.
+        self.emptied: Callable[[], None] | None = None
         self._messages: list[Message] = []
         self._waiting: asyncio.Future[None] | None = None
 
@@ -64,4 +67,7 @@ class Inbox:
                 await self._waiting
             finally:
                 self._waiting = None
-        return self._messages.pop(0)
+        message = self._messages.pop(0)
+        if not self._messages and self.emptied is not None:
+            self.emptied()
+        return message

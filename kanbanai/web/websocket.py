@@ -7,6 +7,7 @@ client takes it.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import time
@@ -35,6 +36,12 @@ REASON_BYTES = 123
 LARGEST_MESSAGE = 1024 * 1024
 # What a client may send before it knows that it was let in.
 MOST_EARLY = 64 * 1024
+# What may wait for the application before the client has to.
+MOST_UNREAD = 64
+MOST_UNREAD_BYTES = LARGEST_MESSAGE
+# Frames of one client: who sends more, of whatever kind, is read slower.
+FRAMES_A_SECOND = 500.0
+MOST_FRAMES_AT_ONCE = 1000.0
 OPEN_SECONDS = 20.0
 PING_SECONDS = 20.0
 ANSWER_SECONDS = 30.0
@@ -58,13 +65,17 @@ class Socket(Line):
         super().__init__(server)
         self.wire: Wire | None = None
         self.path = ""
-        self.since = self.heard_at = time.monotonic()
+        self.since = self.heard_at = self._listened_at = time.monotonic()
         self.pinged_at = 0.0
         self.inbox: Any = None
         self._accept = b""
         self._early = b""
         self._parts: list[bytes] = []
         self._is_text = True
+        self._unread = self._unread_bytes = 0
+        self._ahead = 0.0
+        self._rest: asyncio.TimerHandle | None = None
+        self._is_deaf = False
         self._denial: dict[str, Any] | None = None
         self._over = False
 
@@ -72,10 +83,12 @@ class Socket(Line):
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """This will take what came: first the whole request, then frames."""
+        if self._over and self.wire is None:
+            return
         self.heard_at = time.monotonic()
         if self.wire is not None:
             self._hear(data)
-        elif self.inbox is None and not self._over:
+        elif self.inbox is None:
             self._begin(data)
         elif len(self._early) + len(data) <= MOST_EARLY:
             self._early += data
@@ -101,6 +114,7 @@ class Socket(Line):
             return
         self.inbox = self.server.create_application(self, self._scope(path, query, headers))
         self.inbox.put_nowait({"type": "websocket.connect"})
+        self.inbox.emptied = self._was_emptied
 
     def _scope(
         self, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]
@@ -160,23 +174,68 @@ class Socket(Line):
         if wire is None:
             return
         wire.receive_data(data)
-        for event in wire.events_received():
-            if isinstance(event, Frame):
-                self._take(event)
+        frames = [event for event in wire.events_received() if isinstance(event, Frame)]
+        for frame in frames:
+            # What comes after the end was said is for nobody.
+            if not self._over:
+                self._take(frame)
         self._answer()
+        self._listen_no_faster(len(frames))
+
+    def _listen_no_faster(self, frames: int) -> None:
+        """Lets a client wait that says more than is done, or does not take what it asked for."""
+        elapsed = self.heard_at - self._listened_at
+        self._listened_at = self.heard_at
+        self._ahead = max(0.0, self._ahead - elapsed * FRAMES_A_SECOND) + frames
+        if self._ahead > MOST_FRAMES_AT_ONCE and self._rest is None:
+            seconds = (self._ahead - MOST_FRAMES_AT_ONCE) / FRAMES_A_SECOND
+            self._rest = asyncio.get_running_loop().call_later(seconds, self._has_rested)
+        if not self._is_deaf and self._has_to_wait():
+            self._is_deaf = True
+            self.transport.pauseProducing()
+
+    def _has_to_wait(self) -> bool:
+        is_behind = self._unread >= MOST_UNREAD or self._unread_bytes >= MOST_UNREAD_BYTES
+        return self.flow.blocked or self._rest is not None or (is_behind and not self._over)
+
+    def _has_rested(self) -> None:
+        self._rest = None
+        self._listen_again()
+
+    def _listen_again(self) -> None:
+        if self._is_deaf and not self._has_to_wait():
+            self._is_deaf = False
+            # Its answer to our ping may be among what was not read yet.
+            self.heard_at = time.monotonic()
+            self.transport.resumeProducing()
+
+    def _was_emptied(self) -> None:
+        self._unread = self._unread_bytes = 0
+        self._listen_again()
+
+    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """This will be called when the client has taken everything."""
+        super().resumeProducing()
+        self._listen_again()
+
+    def _give(self, key: str, content: bytes | str) -> None:
+        self._unread += 1
+        self._unread_bytes += len(content)
+        self.inbox.put_nowait({"type": "websocket.receive", key: content})
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
             self._is_text = frame.opcode is Opcode.TEXT
         elif frame.opcode is not Opcode.CONT:
             return
-        self._parts.append(bytes(frame.data))
+        if frame.data:
+            self._parts.append(bytes(frame.data))
         if not frame.fin:
             return
         content = b"".join(self._parts)
         self._parts.clear()
         if not self._is_text:
-            self.inbox.put_nowait({"type": "websocket.receive", "bytes": content})
+            self._give("bytes", content)
             return
         try:
             text = content.decode()
@@ -184,7 +243,7 @@ class Socket(Line):
             if self.wire is not None:
                 self.wire.fail(CloseCode.INVALID_DATA, "not UTF-8")
             return
-        self.inbox.put_nowait({"type": "websocket.receive", "text": text})
+        self._give("text", text)
 
     def _answer(self) -> None:
         """This will send what the protocol itself has to say: pongs and the end."""
@@ -198,6 +257,7 @@ class Socket(Line):
         if self.wire.state is State.CLOSING and not self._over:
             self._over = True
             self.since = time.monotonic()
+            self._listen_again()
 
     def connectionLost(self, reason: Any = None) -> None:  # noqa: ARG002, N802 - Twisted's name
         """This will tell the application that the client is gone, and why."""
@@ -211,6 +271,10 @@ class Socket(Line):
             self.inbox.put_nowait({"type": "websocket.disconnect", "code": int(code)})
         self._over = True
         self.freed = None
+        if self.inbox is not None:
+            self.inbox.emptied = None
+        if self._rest is not None:
+            self._rest.cancel()
         self.flow.resume()
         self.server.protocol_disconnected(self)
 
@@ -270,7 +334,9 @@ class Socket(Line):
             if now - self.since > CLOSE_SECONDS:
                 self.transport.abortConnection()
         elif self.heard_at < self.pinged_at:
-            if now - self.pinged_at > ANSWER_SECONDS:
+            # A client that has to wait for us cannot be heard.
+            is_ours = self._is_deaf and not self.flow.blocked
+            if now - self.pinged_at > ANSWER_SECONDS and not is_ours:
                 self.transport.abortConnection()
         elif now - self.pinged_at >= PING_SECONDS:
             self.pinged_at = now

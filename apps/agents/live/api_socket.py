@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from apps.agents.live import access
+from apps.agents.live import access, commands
 from apps.agents.live.subscriptions import LogSubscription, Own, ProjectSubscription
 from apps.core import problems
 from apps.core.live import frames, work
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
     from apps.accounts.credentials import Credentials
 
+    Action = Callable[["ApiSocket", dict[str, Any]], Awaitable[None]]
+
 # Each is a topic and some boards; who follows more opens another connection.
 MOST_PROJECTS = 200
+# Who comes back may ask for all of them at once, and let go of them.
+BURST = 2 * MOST_PROJECTS
 LOG_CHANNEL = "logs"
 NO_PLACE = "Give back a version, or the meta of a list, as it came."
 
@@ -38,6 +42,7 @@ class ApiSocket(Socket):
     async def open(self) -> None:
         """This will let somebody in; what was missed of the person's own comes with `since`."""
         self.projects: dict[str, ProjectSubscription] = {}
+        self.allowance = commands.Allowance(BURST)
         self.credentials = await work.run(access.enter, self.scope)
         self.claim = access.Claim.of(self.credentials)
         self.hub.guards.add(self, access.inspect)
@@ -62,11 +67,17 @@ class ApiSocket(Socket):
         act = ACTIONS.get(message["type"], ApiSocket.unknown)
         payload = message.get("payload")
         try:
+            self._allow(act)
             await act(self, payload if isinstance(payload, dict) else {})
         except Closed:
             raise
         except Exception as error:  # noqa: BLE001 - every failure is answered; unknown ones are logged
             await self._fail(problem_of(error))
+
+    def _allow(self, act: Action) -> None:
+        if act not in SIGNS_OF_LIFE and not self.allowance.take():
+            detail = f"At most {commands.A_SECOND:.0f} messages a second. Send it again."
+            raise problems.RateLimited(detail)
 
     async def _fail(self, problem: problems.Problem) -> None:
         payload = {"code": problem.code, "message": problem.detail}
@@ -174,12 +185,13 @@ class ApiSocket(Socket):
             self.log = None
 
 
-ACTIONS: dict[str, Callable[[ApiSocket, dict[str, Any]], Awaitable[None]]] = {
+ACTIONS: dict[str, Action] = {
     "subscribe": ApiSocket.subscribe,
     "unsubscribe": ApiSocket.unsubscribe,
     "ping": ApiSocket.ping,
     "pong": ApiSocket.pong,
 }
+SIGNS_OF_LIFE = frozenset({ApiSocket.ping, ApiSocket.pong})
 
 
 def _project_id(payload: dict[str, Any]) -> str | int:

@@ -39,14 +39,14 @@ Result = tuple[int, dict[str, Any]]
 class Allowance:
     """How many commands one connection may still send now."""
 
-    def __init__(self) -> None:
-        self._left = float(BURST)
+    def __init__(self, burst: int = BURST) -> None:
+        self._burst = self._left = float(burst)
         self._at = time.monotonic()
 
     def take(self) -> bool:
         """This will take one, if any is left."""
         now = time.monotonic()
-        self._left = min(float(BURST), self._left + (now - self._at) * A_SECOND)
+        self._left = min(self._burst, self._left + (now - self._at) * A_SECOND)
         self._at = now
         if self._left < 1:
             return False
