@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from apps.core.live.cursors import Cursor
 from apps.core.live.frames import Origin, written
+from apps.core.live.sinks import MAX_BYTES, MAX_MESSAGES
 
 if TYPE_CHECKING:
     from apps.core.live.catalogue import Channel
     from apps.core.live.frames import Envelope, Frame, Message
     from apps.core.live.journal import Entry
+
+# So much of a message takes one of the places in a client's queue, which is bounded in both.
+PLACE_BYTES = MAX_BYTES // MAX_MESSAGES
 
 
 class Event:
@@ -74,6 +78,11 @@ class Event:
             found = self._frames[channel, envelope] = self._wrap(channel, envelope)
         return found
 
+    @property
+    def places(self) -> int:
+        """How many places of a client's queue it has taken at most; what is large takes several."""
+        return max((_places(frames) for frames in self._frames.values()), default=1)
+
     def _wrap(self, channel: Channel, envelope: Envelope) -> list[Frame]:
         messages = self._written(channel)
         last = len(messages) - 1
@@ -96,3 +105,7 @@ class Event:
         # Only some topics of a channel are replayed; a cursor of another leads nowhere.
         known = self.version and self.topic.partition(".")[0] in channel.topics
         return Cursor(self.version, part) if known else None
+
+
+def _places(frames: list[Frame]) -> int:
+    return max(1, len(frames), sum(len(frame.wire) for frame in frames) // PLACE_BYTES)
