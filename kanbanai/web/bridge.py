@@ -4,27 +4,32 @@ Django's own ASGI handler makes a thread context for each request and hops betwe
 several times; here a request is read on the loop, answered in one of a few threads that live as
 long as the process (and so do their database connections), and sent with one hop back. The threads
 are daemons: a slow view does not keep the process from ending.
+
+Most answers are one part of known length. A server that offers `kanbanai.whole` is given such an
+answer with one call, and sends head and body with one more; all others go as ASGI has it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import io
 import json
 import queue
+import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import partial
-from typing import IO, Any, cast
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import lru_cache, partial
+from typing import IO, Any
 from wsgiref.util import FileWrapper
 
 import structlog
-from a2wsgi.wsgi import build_environ
+from structlog.contextvars import bind_contextvars
 
 from apps.core import problems
 from kanbanai.web.asgi_types import Message, Receive, Scope, Send
+from kanbanai.web.waiting import Inbox
 
 log = structlog.get_logger("kanbanai.web")
 
@@ -34,6 +39,8 @@ SPOOL_BYTES = 256 * 1024
 FLUSH_BYTES = 64 * 1024
 # Parts of one answer that may wait for a slow client before its thread waits too.
 PARTS_AHEAD = 4
+# The part in place of the last one, of an answer that broke on its way.
+CUT_OFF = "kanbanai.cut_off"
 
 
 def _in_large_parts(file: IO[bytes], _block_size: int = 0) -> FileWrapper:
@@ -49,22 +56,33 @@ class BodyTooLarge(Exception):
     """The request's body is larger than the product takes."""
 
 
-@dataclass
 class Answer:
     """One answer on its way from a thread to the loop."""
 
-    loop: asyncio.AbstractEventLoop
-    outbox: asyncio.Queue[tuple[list[Message], bool]] = field(default_factory=asyncio.Queue)
-    room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(PARTS_AHEAD))
-    gone: bool = False
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.outbox = Inbox()
+        self.room = threading.Semaphore(PARTS_AHEAD)
+        self.gone = False
 
-    def put(self, messages: list[Message], *, last: bool) -> None:
-        """This will hand messages to the loop; ClientGone when nobody waits for them any more."""
+    def put(self, part: Message) -> None:
+        """This will hand a part to the loop; ClientGone when nobody waits for it any more."""
         if not self.gone:
             self.room.acquire()
         if self.gone:
             raise ClientGone
-        self.loop.call_soon_threadsafe(self.outbox.put_nowait, (messages, last))
+        self.loop.call_soon_threadsafe(self.outbox.put_nowait, part)
+
+    async def parts(self) -> AsyncIterator[Message]:
+        """This will give the parts; each makes room for the next when it is done with."""
+        while True:
+            part = await self.outbox.get()
+            if part["type"] == CUT_OFF:
+                return
+            yield part
+            if not part["more_body"]:
+                return
+            self.room.release()
 
     def abandon(self) -> None:
         """This will make the thread stop at its next part."""
@@ -109,35 +127,40 @@ class Bridge:
         self._submit(partial(context.run, self._run, scope, body, answer))
         watch: asyncio.Task[None] | None = None
         try:
-            while True:
-                messages, last = await answer.outbox.get()
+            async for part in answer.parts():
+                start, last = part.pop("start", None), not part["more_body"]
+                if start is not None:
+                    _name_in_log(start["headers"])
+                    if last and _sent_whole(scope, start, part["body"]):
+                        return
+                    await send(start)
                 if watch is None and not last:
                     watch = asyncio.create_task(_abandon_when_gone(receive, answer))
-                for message in messages:
-                    await send(message)
-                answer.room.release()
-                if last:
-                    return
+                await send(part)
         finally:
             answer.abandon()
             if watch is not None:
                 watch.cancel()
 
     async def _read(self, receive: Receive) -> IO[bytes]:
-        body: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by _run
+        body: IO[bytes] | None = None
         size = 0
         while True:
             message = await receive()
-            if message["type"] == "http.disconnect":
-                body.close()
-                raise ClientGone
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > self.max_body_bytes:
-                body.close()
-                raise BodyTooLarge
+            gone = message["type"] == "http.disconnect"
+            if gone or size > self.max_body_bytes:
+                if body is not None:
+                    body.close()
+                raise ClientGone if gone else BodyTooLarge
+            more = message.get("more_body", False)
+            if body is None:
+                if not more:
+                    return io.BytesIO(chunk)
+                body = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by _run
             body.write(chunk)
-            if not message.get("more_body", False):
+            if not more:
                 body.seek(0)
                 return body
 
@@ -162,8 +185,7 @@ class Bridge:
                 self._idle += 1
 
     def _run(self, scope: Scope, body: IO[bytes], answer: Answer) -> None:
-        environ = cast("dict[str, Any]", build_environ(cast("Any", scope), cast("Any", body)))
-        environ["wsgi.file_wrapper"] = _in_large_parts
+        environ = _environ(scope, body)
         writer = Writer(answer, head_only=scope["method"] == "HEAD")
         try:
             parts = self.application(environ, writer.start_response)
@@ -200,10 +222,7 @@ class Writer:
         self, status: str, headers: list[tuple[str, str]], _exc_info: Any = None
     ) -> Callable[[bytes], None]:
         """This will keep status and headers until the first part of the body is there."""
-        encoded = [
-            (name.lower().encode("latin1"), value.strip().encode("latin1"))
-            for name, value in headers
-        ]
+        encoded = [(_lowered(name), value.strip().encode("latin1")) for name, value in headers]
         # An answer of known length may be joined; one without is a stream whose parts are awaited.
         self.whole = any(name == b"content-length" for name, _value in encoded)
         self.start = {
@@ -228,7 +247,7 @@ class Writer:
     def fail(self) -> None:
         """This will answer 500 if nothing was sent yet, else cut the answer off."""
         if self.sent:
-            self.answer.put([], last=True)
+            self.answer.put({"type": CUT_OFF})
             return
         self.pending.clear()
         self.pending += b"Internal Server Error"
@@ -240,15 +259,69 @@ class Writer:
         self._flush(last=True)
 
     def _flush(self, *, last: bool) -> None:
-        messages: list[Message] = []
+        part: Message = {
+            "type": "http.response.body",
+            "body": bytes(self.pending),
+            "more_body": not last,
+        }
         if self.start is not None and not self.sent:
-            messages.append(self.start)
+            part["start"] = self.start
             self.sent = True
-        messages.append(
-            {"type": "http.response.body", "body": bytes(self.pending), "more_body": not last}
-        )
         self.pending.clear()
-        self.answer.put(messages, last=last)
+        self.answer.put(part)
+
+
+def _environ(scope: Scope, body: IO[bytes]) -> dict[str, Any]:
+    """The request as WSGI has it. Addresses are bytes that are written as Latin-1."""
+    host, port = scope.get("server") or ("localhost", 80)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["path"].encode().decode("latin1"),
+        "QUERY_STRING": scope["query_string"].decode("ascii"),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_NAME": host,
+        "SERVER_PORT": str(port),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": body,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": _in_large_parts,
+    }
+    if scope.get("client"):
+        environ["REMOTE_ADDR"], port = scope["client"]
+        environ["REMOTE_PORT"] = str(port)
+    for name, value in scope["headers"]:
+        variable, text = _variable(name), value.decode("latin1")
+        environ[variable] = f"{environ[variable]},{text}" if variable in environ else text
+    return environ
+
+
+@lru_cache(1_000)
+def _variable(header: bytes) -> str:
+    name = header.decode("latin1").upper().replace("-", "_")
+    return name if name in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{name}"
+
+
+@lru_cache(1_000)
+def _lowered(name: str) -> bytes:
+    return name.lower().encode("latin1")
+
+
+def _name_in_log(headers: list[tuple[bytes, bytes]]) -> None:
+    """Puts the answer's request id on the lines of this task: the server's line of the request."""
+    for name, value in headers:
+        if name == b"x-request-id":
+            bind_contextvars(request_id=value.decode("latin1"))
+
+
+def _sent_whole(scope: Scope, start: Message, body: bytes) -> bool:
+    """Gives an answer of one part to a server that takes it so; False where it does not."""
+    send_whole = scope.get("extensions", {}).get("kanbanai.whole")
+    return send_whole is not None and send_whole(start["status"], start["headers"], body)
 
 
 async def _abandon_when_gone(receive: Receive, answer: Answer) -> None:

@@ -1,8 +1,10 @@
 """Daphne, completed: sockets of our own, back-pressure, limits, a log without tokens.
 
-Two ASGI extensions are offered:
+Three ASGI extensions are offered:
 
 * `websocket.http.response`, as the ASGI specification has it: an HTTP answer instead of a socket.
+* `kanbanai.whole`, to requests: a function that sends an answer of one part with one call, and
+  gives False where that cannot be.
 * `kanbanai.wire`, to sockets and event streams: an object whose `write(data)` sends bytes at once
   (whole frames, or parts of an answer that has begun), without a coroutine for each client. It
   gives False when the client has to catch up; then its `freed` is called when it has.
@@ -121,6 +123,45 @@ class Request(WebRequest):
             self.unregisterProducer()
         super().finish()
 
+    def send_whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """This will send a whole answer at once; False, and nothing sent, for unusual ones.
+
+        Usual is what says its length and does not end the connection, to a client that has taken
+        all that was sent before. It goes to the kernel with one call, as what sockets hear does.
+        """
+        channel = self.channel
+        if self.finished or channel is None or not channel.persistent:
+            return False
+        transport = channel.transport
+        length = [value for name, value in headers if name == b"content-length"]
+        if length != [b"%d" % len(body)] or transport.dataBuffer or transport._tempDataBuffer:  # noqa: SLF001 - nobody else knows
+            return False
+        self.setResponseCode(status)
+        lines = [b"%s %d %s" % (self.clientproto, status, self.code_message)]
+        lines += [b"%s: %s" % header for header in headers]
+        data = b"\r\n".join([*lines, b"", body])
+        self.startedWriting, self.sentLength = 1, len(body)
+        try:
+            sent = transport.getHandle().send(data)
+        except OSError:
+            # The transport waits for room, or finds out in a moment that nobody is there.
+            sent = 0
+        if sent < len(data):
+            transport.write(data[sent:])
+        self.finish()
+        self.server.log_action(
+            "http",
+            "complete",
+            {
+                "path": self.uri.decode("latin1"),
+                "status": status,
+                "method": self.method.decode("latin1"),
+                "time_taken": self.duration(),
+                "size": len(body),
+            },
+        )
+        return True
+
     def __repr__(self) -> str:
         """Without the query string: it may carry a token, and this is written to the log."""
         path = self.path.decode("ascii", "replace") if isinstance(self.path, bytes) else self.path
@@ -146,6 +187,9 @@ class RequestFactory(HTTPFactory):
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = Request
         return protocol
+
+    def log(self, _request: Any) -> None:
+        """This will leave out Twisted's own line of each request, which nobody reads."""
 
 
 class WebServer(Server):
@@ -198,6 +242,8 @@ class WebServer(Server):
             return None
         inbox, flow = Inbox(), protocol.flow
         scope["asgi"] = {"version": "3.0"}
+        if isinstance(protocol, Request):
+            scope["extensions"] = {"kanbanai.whole": protocol.send_whole}
 
         async def send(message: Message) -> None:
             if "disconnected" in details:

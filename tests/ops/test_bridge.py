@@ -84,6 +84,44 @@ async def test_a_body_in_parts_is_read_whole_and_answered_in_one_go() -> None:
     ]
 
 
+async def test_a_server_that_takes_whole_answers_gets_one_with_one_call() -> None:
+    whole: list[Any] = []
+
+    def take(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        whole.append((status, dict(headers), body))
+        return status == 200
+
+    client = Client(b"yes")
+    client.scope["extensions"] = {"kanbanai.whole": take}
+    await client.ask(bridge(echo))
+    assert whole == [(200, {b"content-length": b"3", b"x-query": b"a=1"}, b"yes")]
+    assert client.sent == []
+
+    def broken(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+        message = "broken"
+        raise RuntimeError(message)
+
+    # What the server does not take whole is sent as ever.
+    client = Client()
+    client.scope["extensions"] = {"kanbanai.whole": take}
+    await client.ask(bridge(broken))
+    assert (client.status, client.body) == (500, b"Internal Server Error")
+
+
+async def test_what_breaks_on_its_way_is_cut_off_and_not_ended() -> None:
+    def breaks(_environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"first"
+        message = "broken"
+        raise RuntimeError(message)
+
+    client = Client()
+    await client.ask(bridge(breaks))
+
+    assert client.body == b"first"
+    assert all(message.get("more_body", True) for message in client.sent)
+
+
 async def test_a_large_upload_passes_through() -> None:
     parts = [bytes([number]) * 100_000 for number in range(8)]
     client = Client(*parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -24,9 +25,20 @@ class Served:
     # For those who have an account there.
     token = ""
 
-    def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         self.port = port
         self.process = process
+        self.log = log
+
+    def lines(self, *words: str) -> list[str]:
+        """The lines of its log with these words; one comes just after what it tells of."""
+        deadline = time.monotonic() + 10
+        while True:
+            lines = self.log.read_text().splitlines()
+            found = [line for line in lines if all(word in line for word in words)]
+            if found or time.monotonic() > deadline:
+                return found
+            time.sleep(0.02)
 
     def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -62,13 +74,15 @@ def serving(folder: Path, command: Sequence[str] = (), **variables: str) -> Iter
     environment = running.environment(folder / "data", **variables)
     (folder / "data").mkdir(exist_ok=True)
     port = int(environment["KANBANAI_PORT"])
-    process = subprocess.Popen(
-        command or running.manage("serve"),
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    served = Served(port, process)
+    log = folder / "log.txt"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command or running.manage("serve"),
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    served = Served(port, process, log)
     try:
         wait_for(served)
         yield served
@@ -122,6 +136,43 @@ def test_an_upload_that_turns_out_too_large_is_refused(served: Served) -> None:
 
 def test_an_upload_within_the_limit_reaches_the_view(served: Served) -> None:
     assert served.request("GET", "/healthz", b"x" * 900_000)[0] == 200
+
+
+def test_answers_follow_each_other_on_one_connection(served: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+    for method, path in 2 * (("GET", "/healthz"), ("HEAD", "/healthz"), ("GET", "/favicon.ico")):
+        connection.request(method, path)
+        response = connection.getresponse()
+        body = response.read()
+        assert len(body) == (0 if method == "HEAD" else int(response.headers["content-length"]))
+    connection.request("GET", "/healthz", headers={"Connection": "close"})
+    last = connection.getresponse()
+    assert (last.status, last.headers["connection"]) == (200, "close")
+    assert last.read() == b'{"status": "ok"}'
+
+
+def test_requests_that_come_at_once_are_answered_in_their_order(served: Served) -> None:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as client:
+        ask = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {}\r\n\r\n"
+        client.sendall("".join(ask.format(f"number-{number}") for number in range(5)).encode())
+        heard = b""
+        while heard.count(b'{"status": "ok"}') < 5:
+            heard += client.recv(65_536)
+    assert re.findall(rb"(?i)x-request-id: number-(\d)", heard) == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_the_line_of_a_request_has_the_id_of_its_answer(tmp_path: Path) -> None:
+    with serving(tmp_path, KANBANAI_LOG_FORMAT="json") as served:
+        for path in ("/accounts/login/", "/nowhere"):
+            connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=20)
+            connection.request("GET", f"{path}?token=secret")
+            response = connection.getresponse()
+            assert response.read()
+            connection.close()
+            given = response.headers["x-request-id"]
+            lines = [json.loads(line) for line in served.lines("kanbanai.access", path)]
+            assert [line["request_id"] for line in lines] == [given]
+        assert "secret" not in served.log.read_text()
 
 
 def test_an_unknown_socket_is_refused_with_a_problem(served: Served) -> None:
