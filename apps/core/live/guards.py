@@ -65,7 +65,7 @@ class Guards:
             claims = {connection.claim for connection in guarded}
             if not claims:
                 continue
-            endings = await work.run(inspect, claims)
+            endings = await work.look(inspect, claims)
             if endings:
                 for connection in tuple(guarded):
                     ending = endings.get(connection.claim)

@@ -243,7 +243,7 @@ class Hub:
         topics = [feed.topic for feed in self.feeds.values() if feed.is_open]
         if not topics:
             return
-        for topic, version in (await work.run(journal.versions, topics)).items():
+        for topic, version in (await work.look(journal.versions, topics)).items():
             feed = self.feeds.get(topic)
             if feed is not None and version > feed.version:
                 feed.seen = max(feed.seen, version)

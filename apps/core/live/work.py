@@ -17,16 +17,19 @@ T = TypeVar("T")
 READERS = 8
 # Commands have threads of their own: one that waits for an agent to stop holds no reader up.
 ACTORS = 8
+# What a process asks for everybody does not wait behind those who read large boards.
+LOOKERS = 1
 
 
-def _pools() -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+def _pools() -> tuple[ThreadPoolExecutor, ThreadPoolExecutor, ThreadPoolExecutor]:
     return (
         ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="live-read"),
         ThreadPoolExecutor(max_workers=ACTORS, thread_name_prefix="live-act"),
+        ThreadPoolExecutor(max_workers=LOOKERS, thread_name_prefix="live-look"),
     )
 
 
-_readers, _actors = _pools()
+_readers, _actors, _lookers = _pools()
 
 
 async def run(function: Callable[..., T], *args: object) -> T:
@@ -40,6 +43,11 @@ async def run(function: Callable[..., T], *args: object) -> T:
 async def act(function: Callable[..., T], *args: object) -> T:
     """This will do what a client commands; it may take long."""
     return await _in(_actors, function, args)
+
+
+async def look(function: Callable[..., T], *args: object) -> T:
+    """This will read what is read again and again for a whole process, and takes no time."""
+    return await _in(_lookers, function, args)
 
 
 async def _in(
@@ -60,7 +68,7 @@ def _call(function: Callable[..., T], args: tuple[object, ...]) -> T:
 
 def stop() -> None:
     """This will end the threads, and with them their connections; the next call starts others."""
-    global _readers, _actors
-    for threads in (_readers, _actors):
+    global _readers, _actors, _lookers
+    for threads in (_readers, _actors, _lookers):
         threads.shutdown(wait=True)
-    _readers, _actors = _pools()
+    _readers, _actors, _lookers = _pools()

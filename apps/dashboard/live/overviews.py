@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 SECONDS_BETWEEN = 0.5
-SEEN_SECONDS = 2.0
+# With the time between overviews less than a second: so soon a lost membership must show.
+SEEN_SECONDS = 0.3
+# Boards that come and go say so themselves; this is for what nobody said.
+TOPICS_SECONDS = 2.0
 # Time passes without events: what is stuck becomes so, ranges move on.
 AGE_SECONDS = 30.0
 
@@ -105,10 +108,21 @@ class Keeper:
                 self.hub.leave(topic, self)
             self._joined.clear()
 
+    async def _others_are_seen(self) -> bool:
+        """Two statements for everybody: what is read too often must be little."""
+        user_ids = {viewer.user_id for viewer in self.viewers}
+        return self._differs(await work.look(queries.seen_by_all, user_ids))
+
+    def _differs(self, seen: dict[UUID, Seen]) -> bool:
+        return any(self._seen.get(user_id, one) != one for user_id, one in seen.items())
+
     async def _look_who_sees_what(self) -> None:
         async with self._looking:
             user_ids = {viewer.user_id for viewer in self.viewers}
-            self._seen = await work.run(queries.seen_by_all, user_ids)
+            seen = await work.look(queries.seen_by_all, user_ids)
+            if self._differs(seen):
+                self._read_at.clear()
+            self._seen = seen
             self._topics = await work.run(_topics_of, set(self._seen.values()))
             wanted = {SERVER_TOPIC}.union(*self._topics.values())
             for topic in self._joined - wanted:
@@ -128,12 +142,10 @@ class Keeper:
             except TimeoutError:
                 pass
             try:
-                if time.monotonic() - looked_at >= SEEN_SECONDS:
+                is_due = time.monotonic() - looked_at >= TOPICS_SECONDS
+                if await self._others_are_seen() or is_due:
                     looked_at = time.monotonic()
-                    before = dict(self._seen)
                     await self._look_who_sees_what()
-                    if before != self._seen:
-                        self._read_at.clear()
                 await self._refresh()
             except Exception as error:  # noqa: BLE001 - the next round tries again
                 log.warning("overview_failed", error=str(error))
