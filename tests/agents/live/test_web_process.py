@@ -87,16 +87,23 @@ async def test_a_change_over_rest_reaches_a_socket_and_a_stream(
         assert stream.last_id == f"board.{board.public_id}:1"
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/ws?boardId={board}", "/api/v1/ws/dashboard", "/api/ws/dashboard", "/api/ws"]
+)
 async def test_a_foreign_page_is_refused_before_the_upgrade(
-    server: Server, ada: User, board: Board
+    server: Server, ada: User, board: Board, path: str
 ) -> None:
-    with pytest.raises(InvalidStatus) as refusal:
-        async with server.socket(board_path(board), ada, origin="https://evil.example.org"):
-            pass
-    assert refusal.value.response.status_code == 403
-    assert refusal.value.response.headers["content-type"] == "application/problem+json"
-    async with server.socket(board_path(board), ada, origin="http://testserver") as client:
-        assert (await receive(client))["type"] == "hello"
+    path = path.format(board=board.public_id)
+    for foreign in ("https://evil.example.org", "null", "http://testserver.example.org"):
+        with pytest.raises(InvalidStatus) as refusal:
+            async with server.socket(path, ada, origin=foreign):
+                pass
+        assert refusal.value.response.status_code == 403
+        assert refusal.value.response.headers["content-type"] == "application/problem+json"
+    for friend in ("http://testserver", "https://friend.example.org"):
+        async with server.socket(path, ada, origin=friend) as client:
+            await client.send('{"type": "ping"}')
+            await receive_until(client, "pong")
 
 
 async def test_without_a_board_there_is_no_socket(server: Server, ada: User) -> None:
@@ -235,11 +242,27 @@ async def test_no_event_is_lost_while_redis_restarts(
     process = start_redis(path)
     server = Server(f"unix://{path}")
     await asyncio.to_thread(server.start)
+    streamed = f"/api/v1/sse?boardId={board.public_id}&changes=delta"
+    subscription: dict[str, Any] = {
+        "type": "subscribe",
+        "payload": {"projectId": board.project.public_id},
+    }
     try:
-        async with server.socket(board_path(board), ada) as client:
+        async with (
+            server.socket(board_path(board), ada) as client,
+            server.stream(streamed, ada) as stream,
+            server.socket("/api/ws", ada) as projects,
+            server.socket("/api/v1/ws/dashboard", ada) as dashboard,
+        ):
             await receive_until(client, "state")
+            await stream.until("state")
+            await projects.send(json.dumps(subscription))
+            place = (await receive_until(projects, "subscribed"))[-1]["data"]["version"]
+            await receive_until(dashboard, "dashboard_overview")
+            made: list[str] = []
 
-            async def create(count: int) -> list[int]:
+            async def create(count: int) -> None:
+                """Everybody hears of each card once, in order, whatever Redis does."""
                 async with httpx.AsyncClient(timeout=live.PATIENCE) as rest:
                     for _ in range(count):
                         answer = await rest.post(
@@ -248,17 +271,34 @@ async def test_no_event_is_lost_while_redis_restarts(
                             headers=live.bearer(ada),
                         )
                         assert answer.status_code == 201
-                return [(await receive(client, 20))["version"] for _ in range(count)]
+                        made.append(answer.json()["data"]["id"])
+                new = made[-count:]
+                told = [await receive(client) for _ in new]
+                assert [one["payload"]["card"]["id"] for one in told] == new
+                events = [await stream.next() for _ in new]
+                assert [payload["card"]["id"] for _kind, payload in events] == new
+                assert [(await receive(projects))["data"]["id"] for _ in new] == new
+                counted = 0
+                while counted < len(made):
+                    shown = (await receive(dashboard))["payload"]
+                    counted = shown["projectSnapshots"][0]["totalCards"]
 
-            assert await create(3) == [1, 2, 3]
+            await create(3)
             process.kill()
             await asyncio.to_thread(process.wait)
-            assert await create(2) == [4, 5]
-            refusal = await refusal_of(server, board_path(board), ada)
-            assert refusal.status_code == 503
-            assert json.loads(refusal.body or b"")["code"] == "UNAVAILABLE"
+            await create(2)
+            for address in (board_path(board), "/api/ws", "/api/v1/ws/dashboard"):
+                refusal = await refusal_of(server, address, ada)
+                assert refusal.status_code == 503
+                assert json.loads(refusal.body or b"")["code"] == "UNAVAILABLE"
             process = await asyncio.to_thread(start_redis, path)
-            assert await create(3) == [6, 7, 8]
+            await create(3)
+        # Who was away during all of it hears it as well, each once.
+        subscription["payload"]["since"] = place
+        async with server.socket("/api/ws", ada) as projects:
+            await projects.send(json.dumps(subscription))
+            await receive_until(projects, "subscribed")
+            assert [(await receive(projects))["data"]["id"] for _ in made] == made
     finally:
         await asyncio.to_thread(server.stop)
         process.kill()
