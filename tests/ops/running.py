@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
-START_SECONDS = 120
+START_SECONDS = 200
 STOP_SECONDS = 40
 
 
