@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # Rows of one topic that are kept while several are put in order.
 CHUNK = 100
+# The place of a client that follows what nothing has happened to yet: not empty, so that it is
+# given back like every other.
+NOWHERE = "0"
 
 
 class Lane:
@@ -73,7 +76,7 @@ class Bundle(ABC):
     @property
     def place(self) -> str:
         """How far the client is: what it gives to go on from here."""
-        return self._place()
+        return self._place() or NOWHERE
 
     def _place(self, but: str = "") -> str:
         return ",".join(
@@ -233,7 +236,7 @@ def read(text: str, topics: Iterable[str]) -> dict[str, Cursor]:
     What it says of topics that are gone does not matter. BadCursor for what is no place of these.
     """
     found: dict[str, Cursor] = {}
-    for part in text.split(",") if text not in {"", "0"} else ():
+    for part in text.split(",") if text not in {"", NOWHERE} else ():
         name, _, version = part.strip().partition(":")
         found[name] = cursors.parse(version, topic=name)
     known = {topic: short(topic) for topic in topics}
