@@ -10,7 +10,7 @@ import traceback
 from bench.report import Report
 
 # In this order; each is a module with `run(report)`.
-NAMES = ("fanout", "ingestion", "rest", "startup", "growth")
+NAMES = ("fanout", "ingestion", "rest", "page", "startup", "growth")
 
 
 def main() -> int:

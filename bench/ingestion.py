@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,8 +10,8 @@ import threading
 import time
 from collections import defaultdict
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
+from bench import databases
 from bench.product import PROJECT, Product
 from bench.report import Report, Row, quantile
 from bench.sockets import Socket
@@ -50,31 +49,13 @@ class Listener(threading.Thread):
 def run(report: Report) -> None:
     """This will measure P9 on SQLite and, where there is one, on PostgreSQL."""
     _measure(report, "SQLite", None)
-    server = os.environ.get("BENCH_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-    name = f"kanbanai_bench_{os.getpid()}"
-    try:
-        _psql(server, f"CREATE DATABASE {name}")
-    except RuntimeError as error:
-        report.say(f"PostgreSQL is left out (BENCH_POSTGRES_URL): {error}")
-        return
-    try:
-        _measure(report, "PostgreSQL", urlunsplit(urlsplit(server)._replace(path=f"/{name}")))
-    finally:
-        _psql(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _psql(server: str, statement: str) -> None:
-    import psycopg  # noqa: PLC0415 - only where there is a server
-
-    try:
-        with psycopg.connect(server, autocommit=True, connect_timeout=3) as connection:
-            connection.execute(statement.encode())
-    except psycopg.Error as error:
-        raise RuntimeError(str(error).strip().splitlines()[0]) from error
+    with databases.postgres(report) as address:
+        if address is not None:
+            _measure(report, "PostgreSQL", address)
 
 
 def _measure(report: Report, name: str, database_url: str | None) -> None:
-    seconds = 2.0 if report.quick else 8.0
+    seconds = report.sized(8.0, 2.0, 1.0)
     with Product(database_url=database_url) as product:
         report.say(f"ingestion, {name}: preparing")
         product.start_redis()

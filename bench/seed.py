@@ -16,7 +16,9 @@ import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402 - models need the settings
+from django.conf import settings  # noqa: E402 - models need the settings
+from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apps.accounts import credentials  # noqa: E402
@@ -47,6 +49,14 @@ def person() -> User:
 def token() -> dict[str, Any]:
     """This will give a credential for the person."""
     return {"token": credentials.issue_jwt(person())}
+
+
+def session() -> dict[str, Any]:
+    """This will sign the person in, and give the cookie of the session."""
+    client = Client()
+    client.force_login(person())
+    name = settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": client.cookies[name].value}
 
 
 def project(number: int = 0) -> Project:
@@ -160,6 +170,7 @@ MANY_EVENTS = """
 
 WHAT: dict[str, Callable[..., Any]] = {
     "token": token,
+    "session": session,
     "board": board,
     "boards": boards_of,
     "attempts": attempts,
