@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
@@ -18,7 +17,7 @@ from apps.dashboard.ranges import PRESETS
 from apps.projects.models import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from typing import Any
     from uuid import UUID
@@ -62,7 +61,9 @@ def overview(
     )
     waiting = inbox.items(picked, words, now, agent_name)
     by_project = _sums(counts, lambda key: key[0])
-    everything = _sum(counts.values())
+    everything = Counts()
+    for one in counts.values():
+        everything.add(one)
     with_activity = sum(1 for found in by_project.values() if found.in_range or found.active)
     rate = _rate(everything.succeeded_in_range, everything.failed_in_range) or 0.0
     generated_at = moment(now)
@@ -104,30 +105,13 @@ def _time_range(window: Window) -> outputs.ChosenRange:
 # --- sums ----------------------------------------------------------------------------------------
 
 
-def _sum(found: Iterable[Counts]) -> Counts:
-    whole = Counts()
-    for one in found:
-        whole = replace(
-            whole,
-            total=whole.total + one.total,
-            in_range=whole.in_range + one.in_range,
-            succeeded=whole.succeeded + one.succeeded,
-            failed=whole.failed + one.failed,
-            succeeded_in_range=whole.succeeded_in_range + one.succeeded_in_range,
-            failed_in_range=whole.failed_in_range + one.failed_in_range,
-            active=whole.active + one.active,
-            last_at=max(
-                (at for at in (whole.last_at, one.last_at) if at is not None), default=None
-            ),
-        )
-    return whole
-
-
-def _sums(counts: Mapping[tuple[UUID, str], Counts], by: Any) -> defaultdict[Any, Counts]:
-    groups: defaultdict[Any, list[Counts]] = defaultdict(list)
+def _sums(
+    counts: Mapping[tuple[UUID, str], Counts], by: Callable[[tuple[UUID, str]], Any]
+) -> defaultdict[Any, Counts]:
+    sums: defaultdict[Any, Counts] = defaultdict(Counts)
     for key, one in counts.items():
-        groups[by(key)].append(one)
-    return defaultdict(Counts, {name: _sum(found) for name, found in groups.items()})
+        sums[by(key)].add(one)
+    return sums
 
 
 def _rate(succeeded: int, failed: int) -> float | None:

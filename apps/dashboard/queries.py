@@ -43,6 +43,13 @@ MOST_RECENT = 40
 MOST_INBOX_ATTEMPTS = 500
 FEW_PROJECTS = 8
 
+# What is shown of attempts: they have many columns, and some hold much.
+SHOWN = (
+    *("project_id", "board_id", "card_id", "agent", "status", "reason", "detail", "waiting_for"),
+    *("created_at", "updated_at", "queued_at", "started_at", "ended_at"),
+    *("project__name", "card__title", "card__key", "card__priority"),
+)
+
 # The projects somebody sees; None for those who see all.
 Seen = frozenset["UUID"] | None
 
@@ -83,6 +90,18 @@ class Counts:
     failed_in_range: int = 0
     active: int = 0
     last_at: datetime | None = None
+
+    def add(self, other: Counts) -> None:
+        """This will count the attempts of another one as well."""
+        self.total += other.total
+        self.in_range += other.in_range
+        self.succeeded += other.succeeded
+        self.failed += other.failed
+        self.succeeded_in_range += other.succeeded_in_range
+        self.failed_in_range += other.failed_in_range
+        self.active += other.active
+        if self.last_at is None or (other.last_at is not None and other.last_at > self.last_at):
+            self.last_at = other.last_at
 
 
 @dataclass(slots=True)
@@ -211,14 +230,14 @@ def attempt_counts(seen: Seen, window: Window) -> dict[tuple[UUID, str], Counts]
         _within(Attempt.objects.all(), seen)
         .values_list("project_id", "agent", "status")
         .annotate(
-            number=Count("pk"),
-            number_in_range=Count("pk", filter=in_range),
-            last_queued=Max("queued_at"),
-            last_ended=Max("ended_at"),
+            # Not by the key: the index they are counted from does not hold it.
+            number=Count("queued_at"),
+            number_in_range=Count("queued_at", filter=in_range),
+            last_at=Max(Coalesce("ended_at", "queued_at")),
         )
         .order_by()
     )
-    for project_id, agent, status, number, number_in_range, last_queued, last_ended in rows:
+    for project_id, agent, status, number, number_in_range, last_at in rows:
         counts = found[project_id, agent]
         counts.total += number
         counts.in_range += number_in_range
@@ -230,9 +249,8 @@ def attempt_counts(seen: Seen, window: Window) -> dict[tuple[UUID, str], Counts]
             counts.failed_in_range += number_in_range
         elif status in ACTIVE:
             counts.active += number
-        for moment in (last_queued, last_ended):
-            if moment is not None and (counts.last_at is None or moment > counts.last_at):
-                counts.last_at = moment
+        if counts.last_at is None or last_at > counts.last_at:
+            counts.last_at = last_at
     return found
 
 
@@ -243,7 +261,7 @@ def over(rows: QuerySet[Attempt]) -> QuerySet[Attempt]:
 
 def active_attempts(seen: Seen) -> list[Attempt]:
     """This will list attempts that are not over, with card and project, newest first."""
-    rows = _within(Attempt.objects.active(), seen).select_related("card", "project")
+    rows = _within(Attempt.objects.active(), seen).select_related("card", "project").only(*SHOWN)
     return list(rows.order_by("-queued_at", "-pk")[:MOST_ACTIVE])
 
 
@@ -252,7 +270,7 @@ def recent_attempts(seen: Seen, window: Window) -> list[Attempt]:
     rows = within_by_time(over(Attempt.objects.filter(ended_at__lt=window.end)), seen)
     if window.start is not None:
         rows = rows.filter(ended_at__gte=window.start)
-    rows = rows.select_related("card", "project")
+    rows = rows.select_related("card", "project").only(*SHOWN)
     return list(rows.order_by("-ended_at", "-pk")[:MOST_RECENT])
 
 
@@ -270,7 +288,8 @@ def candidates(seen: Seen, window: Window) -> list[Candidate]:
 def attempts_by_id(ids: Iterable[UUID]) -> dict[UUID, Attempt]:
     """This will read attempts with card, column and project, in one statement."""
     rows = Attempt.objects.filter(pk__in=set(ids))
-    return {row.pk: row for row in rows.select_related("card__column", "project")}
+    rows = rows.select_related("card__column", "project").only(*SHOWN, "card__column__name")
+    return {row.pk: row for row in rows}
 
 
 def last_words_of(attempts: Iterable[Attempt]) -> dict[UUID, str | None]:
