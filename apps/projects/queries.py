@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from django.db.models import F, FilteredRelation, OuterRef, Q, Subquery, Value
@@ -21,13 +22,15 @@ from apps.projects.models import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from typing import Any
     from uuid import UUID
 
     from django.db.models import QuerySet
 
     from apps.core.actors import Actor
+
+# Invitations of one person to one e-mail that lie no further apart are one.
+AT_ONCE = dt.timedelta(minutes=10)
 
 
 def get_project(*, actor: Actor, project_id: UUID) -> Project:
@@ -113,6 +116,22 @@ def find_invitation(project_id: UUID, email: str) -> Invitation | None:
     )
 
 
+def is_told_already(invitation: Invitation) -> bool:
+    """True where the same person invited the same e-mail to another project just before.
+
+    Somebody who is invited to many projects at once, as by an import, gets one mail.
+    """
+    return (
+        Invitation.objects.filter(email=invitation.email, invited_by_id=invitation.invited_by_id)
+        .filter(
+            Q(created_at__lt=invitation.created_at)
+            | Q(created_at=invitation.created_at, pk__lt=invitation.pk),
+            created_at__gt=invitation.created_at - AT_ONCE,
+        )
+        .exists()
+    )
+
+
 def is_invited(email: str) -> bool:
     """True while an invitation waits for this e-mail, whatever its case."""
     return Invitation.objects.filter(email=email.strip().lower()).exists()
@@ -178,7 +197,7 @@ def newest_runs_of(project: Project) -> dict[UUID, ScriptRun]:
     return {run.script_id: run for run in runs}
 
 
-def lost_runs(*, before: datetime, unclaimed_before: datetime) -> list[ScriptRun]:
+def lost_runs(*, before: dt.datetime, unclaimed_before: dt.datetime) -> list[ScriptRun]:
     """This will list the runs without a sign of life, and those that no worker took."""
     silent = Q(beat_at__lt=before) | Q(beat_at=None, created_at__lt=unclaimed_before)
     return list(ScriptRun.objects.filter(silent, status=ScriptRun.Status.RUNNING))

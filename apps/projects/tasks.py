@@ -113,14 +113,14 @@ def end_lost_clones(**_: object) -> None:
 
 @shared_task(queue="fast", ignore_result=True)
 def mail_invitation(*, event_id: int, **_: object) -> None:
-    """Write to an e-mail address that was invited, unless the invitation is gone already."""
+    """Write to an e-mail address that was invited, once for many projects at once."""
     event = Event.objects.filter(pk=event_id).first()
     if event is None:
         return
     project_id = ids.decode("proj", event.data["projectId"])
     email = event.data["member"]["email"]
     invitation = queries.find_invitation(project_id, email)
-    if invitation is None:
+    if invitation is None or queries.is_told_already(invitation):
         return
     by = invitation.invited_by.display_name if invitation.invited_by else "Somebody"
     notice = account_operations.Notice(

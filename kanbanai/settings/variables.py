@@ -178,6 +178,14 @@ MAX_ATTACHMENT_MB = Variable(
     "Largest file of a card, in megabytes; KANBANAI_MAX_UPLOAD_MB must leave room for it.",
     default=25,
 )
+MAX_IMPORT_MB = Variable(
+    "KANBANAI_MAX_IMPORT_MB",
+    whole(at_least=1, at_most=1024),
+    "a whole number between 1 and 1024",
+    "Largest document that is imported, in megabytes; it is read whole, which takes several times "
+    "its size of memory. KANBANAI_MAX_UPLOAD_MB must leave room for it.",
+    default=32,
+)
 SCRIPT_SLOTS = Variable(
     "KANBANAI_SCRIPT_SLOTS",
     whole(at_least=1, at_most=6),

@@ -25,6 +25,7 @@ from apps.core import problems, ranks
 from apps.core.actors import Actor
 from apps.dashboard import operations
 from apps.dashboard.exports import checking, tables, writing
+from apps.dashboard.operations import imports
 from apps.orgs.models import Organization
 from apps.projects.models import Project
 from tests import factories
@@ -204,6 +205,25 @@ def test_who_has_no_account_is_invited(furnished: Project, bob: User, ada: User)
     ]
 
 
+def test_a_document_invites_a_bounded_number_of_people(
+    furnished: Project, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "MOST_INVITED", 3)
+    document = worlds.document_of(furnished)
+    # Bob has an account, and whoever is named twice is one.
+    document["members"] += [{"email": f"new{n}@example.org", "role": "member"} for n in (1, 2)]
+    whole = {"version": 1, "kind": "kanbanai.organization", "projects": [document, document]}
+    made = operations.import_document(actor=actor_of(ada), contents=checking.contents(whole))
+    assert len(made) == 2
+    document["invitations"].append({"email": "new3@example.org", "role": "member"})
+
+    with pytest.raises(problems.ValidationFailed) as refused:
+        operations.import_document(actor=actor_of(ada), contents=checking.contents(whole))
+
+    assert [error["field"] for error in refused.value.errors] == ["invitations"]
+    assert Project.objects.count() == 3
+
+
 # --- over REST -----------------------------------------------------------------------------------
 
 
@@ -358,6 +378,21 @@ def test_a_document_is_imported_over_rest(
     assert made["attachmentsLeftOut"] == (0 if way == "form" else 1)
     assert made["boardId"].startswith("board_")
     assert client.get(f"/api/v1/projects/{made['project']['id']}/cards").status_code == 200
+
+
+def test_a_document_that_is_too_large_is_not_read(
+    furnished: Project, client_of: ClientOf, eve: User, settings: Any
+) -> None:
+    content = json.dumps(worlds.document_of(furnished)).encode()
+    answers = []
+    for most in (len(content), len(content) - 1):
+        settings.KANBANAI_MAX_IMPORT_BYTES = most
+        form = {"file": SimpleUploadedFile("export.json", content)}
+        answers.append(client_of(eve).post(IMPORT, form, format="multipart"))
+
+    assert [answer.status_code for answer in answers] == [201, 413]
+    assert answers[1].json()["code"] == "PAYLOAD_TOO_LARGE"
+    assert Project.objects.filter(owner=eve).count() == 1
 
 
 def test_an_import_may_use_a_repository_that_is_there(

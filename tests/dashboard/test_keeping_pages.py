@@ -90,6 +90,18 @@ def test_a_document_is_imported_on_its_page(
     assert browser.get(answer["Location"]).status_code == 200
 
 
+def test_a_document_that_is_too_large_is_said_to_be(
+    browser_of: BrowserOf, eve: User, settings: Any
+) -> None:
+    settings.KANBANAI_MAX_IMPORT_BYTES = 1024 * 1024
+    large = SimpleUploadedFile("x.json", b" " * (1024 * 1024 + 1))
+
+    answer = browser_of(eve).post("/projects/import", {"file": large})
+
+    assert answer.status_code == 422
+    assert "A document may have at most 1 MB." in answer.content.decode()
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

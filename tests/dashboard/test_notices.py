@@ -16,6 +16,7 @@ from apps.accounts import operations as account_operations
 from apps.accounts import tasks as account_tasks
 from apps.accounts.models import Notification, OutgoingMail, User
 from apps.accounts.operations import Notice
+from apps.accounts.operations import notices as mails
 from apps.agents import events as agent_events
 from apps.agents.models import Approval, Attempt
 from apps.agents.states import Status
@@ -591,6 +592,57 @@ def test_an_invitation_is_mailed_to_an_address_without_an_account(
         "Make an account: https://kanban.example.org/accounts/signup/\n",
     ]
     assert Notification.objects.count() == 0
+
+
+def test_an_invitation_to_many_projects_at_once_is_one_mail(
+    board: Any, project: Project, ada: User, bob: User, post: Mailbox
+) -> None:
+    others = factories.Project.create_batch(2, owner=ada)
+    for one in (project, *others):
+        for email in ("new@example.org", "other@example.org"):
+            project_operations.add_member(actor=actor_of(ada), project=one, email=email)
+    bobs = factories.Project.create(owner=bob)
+    project_operations.add_member(actor=actor_of(bob), project=bobs, email="new@example.org")
+
+    for event in Event.objects.filter(kind="member.invited").order_by("-pk"):
+        project_tasks.mail_invitation(event_id=event.pk)
+    account_tasks.send_mails()
+
+    assert sorted(str(mail["To"]) for mail in post.mails) == [
+        "new@example.org",
+        "new@example.org",
+        "other@example.org",
+    ]
+    assert sum("Bob invites you" in str(mail["Subject"]) for mail in post.mails) == 1
+
+
+def test_a_later_invitation_to_another_project_is_mailed_too(
+    board: Any, project: Project, ada: User, post: Mailbox
+) -> None:
+    later = factories.Project.create(owner=ada)
+    now = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+    for one, minutes in ((project, 0), (later, 11)):
+        with time_machine.travel(now + dt.timedelta(minutes=minutes), tick=False):
+            project_operations.add_member(actor=actor_of(ada), project=one, email="n@example.org")
+
+    for event in Event.objects.filter(kind="member.invited"):
+        project_tasks.mail_invitation(event_id=event.pk)
+
+    assert OutgoingMail.objects.count() == 2
+
+
+def test_mails_go_out_in_parts(
+    ada: User, bob: User, eve: User, post: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mails, "MOST_MAILS", 2)
+    for person in (ada, bob, eve):
+        hears(person, email=True)
+    account_operations.notify(actor=RUNNER, people=[ada.pk, bob.pk, eve.pk], notice=notice())
+
+    account_tasks.send_mails()
+    assert len(post.mails) == 2
+    account_tasks.send_mails()
+    assert len(post.mails) == 3
 
 
 def test_an_invitation_that_was_taken_back_is_not_mailed(

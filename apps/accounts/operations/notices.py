@@ -25,6 +25,7 @@ CLAIM = dt.timedelta(minutes=2)
 FIRST_PAUSE = dt.timedelta(seconds=30)
 LONGEST_PAUSE = dt.timedelta(hours=4)
 TRIES = 12
+MOST_MAILS = 100
 TITLE_LENGTH, BODY_LENGTH = 300, 500
 
 
@@ -148,12 +149,16 @@ def mark_all_notifications_read(*, actor: Actor) -> int:
 def send_mails(*, actor: Actor) -> int:
     """This will send the mails that are due, each in steps of its own; it gives how many went.
 
+    At most MOST_MAILS, so that other work has its turn; the rest goes the next time.
     A claim keeps others off a mail while it is being sent. What fails is tried again, later each
     time, unless the mail server says that it never will.
     """
     del actor
     sent = 0
-    while (mail := _claim()) is not None:
+    for _turn in range(MOST_MAILS):
+        mail = _claim()
+        if mail is None:
+            break
         try:
             mailing.send(mail)
         except mailing.NotSent as failure:

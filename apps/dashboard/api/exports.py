@@ -14,7 +14,7 @@ from apps.core.parsers import StrictJSONParser
 from apps.core.rest import Endpoint
 from apps.core.schema import document
 from apps.dashboard import inputs, operations, outputs
-from apps.dashboard.exports import checking, writing
+from apps.dashboard.exports import checking, reading, writing
 from apps.orgs import queries as org_queries
 from apps.orgs import rules as org_rules
 from apps.projects import queries as project_queries
@@ -110,9 +110,9 @@ class Import(Endpoint):
     @document(
         summary="Import a document",
         description="What an export gave, as the body or as the `file` of a form; a body that is "
-        "no form may have 4 MB, a form `KANBANAI_MAX_UPLOAD_MB`. Options of the import stand in "
-        "the form, or in the query. All of it is taken or nothing. The projects are the caller's, "
-        "with new ids and new repositories; importing twice makes two.",
+        "no form may have 4 MB, a file `KANBANAI_MAX_IMPORT_MB`; at most 500 people are "
+        "invited, each by one mail. Options of the import stand in the form, or in the query. All "
+        "of it is taken or nothing. The projects are the caller's, with new ids and new repositories; importing twice makes two.",
         request=inputs.ImportFile,
         query=inputs.ImportOptions,
         response=list[outputs.ImportedProject],
@@ -137,12 +137,6 @@ def _sent(view: Import) -> tuple[Any, dict[str, Any]]:
         if not view.request.content_type.startswith("multipart/"):
             return view.request.data, view.read_query(inputs.ImportOptions)
         options = view.read(inputs.ImportFile)
-        found = read_document(options.pop("file"))
     except ParseError as error:
         raise problems.ValidationFailed(str(error.detail)) from error
-    return found, options
-
-
-def read_document(file: IO[bytes]) -> Any:
-    """This will read a document from a file; ParseError where it is no JSON."""
-    return StrictJSONParser().parse(file)
+    return reading.read_document(options.pop("file")), options

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from apps.dashboard.exports.checking import Content
     from apps.projects.models import Project
 
+MOST_INVITED = 500
+
 
 @transaction.atomic
 def import_document(
@@ -40,11 +42,28 @@ def import_document(
     if path and len(contents) != 1:
         message = "A folder can be named for one project only."
         raise problems.ValidationFailed.of("path", message)
+    _require_few_invitations(contents)
     with ExitStack() as undo:
         made = [_import(actor, content, organization_id, path, undo) for content in contents]
         # Nothing is left to go wrong here: what was made outside of the database stays.
         undo.pop_all()
     return made
+
+
+def _require_few_invitations(contents: list[Content]) -> None:
+    """A document that anybody can write is no way to write to everybody."""
+    named = {email for content in contents for email, _role in _people(content)}
+    known = User.objects.filter(email__in=named, is_active=True).count()
+    if len(named) - known > MOST_INVITED:
+        message = f"A document may invite at most {MOST_INVITED} people who have no account here."
+        raise problems.ValidationFailed.of("invitations", message, "max_length")
+
+
+def _people(content: Content) -> list[tuple[str, str]]:
+    """Who shall be in the project, with their roles: the last one of a person counts."""
+    owner = content.project["owner"]
+    named = [*content.invitations, *content.members]
+    return [*named, (owner, str(ProjectRole.ADMIN))] if owner else named
 
 
 def _import(
@@ -85,11 +104,7 @@ def _settle(project: Project, content: Content, names: filling.Names) -> None:
 def _join(actor: Actor, project: Project, content: Content) -> filling.People:
     """Members become members, those without an account are invited, the owner was an admin."""
     mine = actor.person.email
-    wanted = dict(content.invitations)
-    wanted.update(content.members)
-    owner = content.project["owner"]
-    if owner:
-        wanted[owner] = ProjectRole.ADMIN
+    wanted = dict(_people(content))
     wanted.pop(mine, None)
     for email, role in wanted.items():
         project_operations.add_member(actor=actor, project=project, email=email, role=role)

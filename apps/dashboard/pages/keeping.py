@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
@@ -10,23 +10,18 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
-from rest_framework.exceptions import ParseError
 
 from apps.accounts import rules
 from apps.boards import queries as board_queries
 from apps.core import problems
 from apps.core.pages import actor_of, page
-from apps.core.parsers import StrictJSONParser
 from apps.core.rest import REFUSALS, problem_of
 from apps.dashboard import operations, outputs
 from apps.dashboard.backups import shelf
-from apps.dashboard.exports import checking
+from apps.dashboard.exports import checking, reading
 
 if TYPE_CHECKING:
-    from django.core.files.uploadedfile import UploadedFile
     from django.http import HttpRequest, HttpResponse
-
-    from apps.core.actors import Actor
 
 MOST_SHOWN = 8
 
@@ -84,8 +79,9 @@ def import_document(request: HttpRequest) -> HttpResponse:
     form = ImportDocument(request.POST, request.FILES)
     if form.is_valid():
         try:
-            made = _import(actor_of(request), form.cleaned_data["file"])
-        except (*REFUSALS, ParseError) as error:
+            contents = checking.contents(reading.read_document(form.cleaned_data["file"]))
+            made = operations.import_document(actor=actor_of(request), contents=contents)
+        except REFUSALS as error:
             form.tell(error)
         else:
             left_out = sum(one.attachments_left_out for one in made)
@@ -97,8 +93,3 @@ def import_document(request: HttpRequest) -> HttpResponse:
             board = board_queries.boards_of(made[0].project)[0]
             return redirect(reverse("board", args=[board.pk]))
     return render(request, "dashboard/import.html", {"form": form}, status=422)
-
-
-def _import(actor: Actor, file: UploadedFile[Any]) -> list[Any]:
-    found = StrictJSONParser().parse(cast("IO[bytes]", file))
-    return operations.import_document(actor=actor, contents=checking.contents(found))
