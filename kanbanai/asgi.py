@@ -34,7 +34,8 @@ _known_streams = {path: LiveGate(stream) for path, stream in streams.items()}
 
 
 def _socket(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-    path = scope["path"].lstrip("/")
+    # Only the address itself: each spelling that works is a series of the numbers.
+    path = scope["path"].removeprefix("/")
     for pattern, gate in _known_sockets:
         found = pattern.match(path)
         if found is not None:

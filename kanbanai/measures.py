@@ -28,6 +28,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.core import GaugeMetricFamily
 
 from apps.accounts.models import User
+from apps.agents import queries
 from apps.agents.models import Attempt
 from apps.agents.states import Status
 from apps.core import metrics, problems, rest
@@ -121,6 +122,8 @@ def _database() -> Iterator[GaugeMetricFamily]:
         attempts.add_metric([status.value], by_status.get(status.value, 0))
     yield attempts
     yield _single("attempt_slots", "Agents that may work at once.", settings.KANBANAI_AGENT_SLOTS)
+    taken = len(queries.slot_holders())
+    yield _single("attempt_slots_taken", "Agents that work at the moment.", taken)
     first = Attempt.objects.filter(status=Status.QUEUED).aggregate(first=Min("queued_at"))["first"]
     wait = (now - first).total_seconds() if first else 0.0
     yield _single(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import time
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
-from django.http.request import validate_host
+from django.http.request import split_domain_port, validate_host
 from redis import asyncio as redis
 from redis.exceptions import RedisError
 
@@ -22,6 +23,9 @@ log = structlog.get_logger("kanbanai.web")
 ANSWER_SECONDS = 1.0
 # A good answer is believed for this long, so that a rush of reconnecting clients asks once.
 BELIEVED_SECONDS = 1.0
+# Files that live connections leave free: for pages, REST and the database, or all of it would stop.
+FREE_FILES = 128
+FREE_SHARE = 0.25
 
 
 class LiveGate:
@@ -32,6 +36,9 @@ class LiveGate:
     with its visitor's cookies.
     """
 
+    # Through all gates of the process.
+    open_now = 0
+
     def __init__(self, application: Application) -> None:
         self.application = application
         self._client: redis.Redis | None = None
@@ -41,16 +48,24 @@ class LiveGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """This will hand the connection on or refuse it with a problem."""
+        if not _is_asked_by_name(scope):
+            stranger = problems.ValidationFailed("This is no host of ours.")
+            await refuse(scope, receive, send, stranger)
+            return
         if scope["type"] == "websocket" and not _is_ours(scope):
             await refuse(scope, receive, send, problems.Forbidden("This origin may not connect."))
             return
-        if not await self.available():
+        if not _has_room(LiveGate.open_now) or not await self.available():
             detail = "Live events are not available at the moment. Try again."
             problem = problems.Unavailable(detail, headers={"Retry-After": "2"})
             await refuse(scope, receive, send, problem)
             return
-        with metrics.CONNECTIONS.labels(scope["path"]).track_inprogress():
-            await self.application(scope, receive, send)
+        LiveGate.open_now += 1
+        try:
+            with metrics.CONNECTIONS.labels(scope["path"]).track_inprogress():
+                await self.application(scope, receive, send)
+        finally:
+            LiveGate.open_now -= 1
 
     async def available(self) -> bool:
         """True when Redis answered within the last second or answers now."""
@@ -84,6 +99,22 @@ def _header(scope: Scope, wanted: bytes) -> str | None:
         if name == wanted:
             return bytes(value).decode("latin1")
     return None
+
+
+def _has_room(connections: int) -> bool:
+    files, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return True
+    return connections < files - max(FREE_FILES, int(files * FREE_SHARE))
+
+
+def _is_asked_by_name(scope: Scope) -> bool:
+    """True for our own hosts: a foreign name may be made to lead here, as if it were its own page.
+
+    Streams of one's own page have no origin. Clients that name no host are no browsers.
+    """
+    host = _header(scope, b"host")
+    return not host or validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
 
 
 def _is_ours(scope: Scope) -> bool:

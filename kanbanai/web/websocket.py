@@ -106,7 +106,7 @@ class Socket(Line):
                 headers.append((name.lower(), value))
         self.server.protocol_connected(self)
         path, _, query = target.partition(b"?")
-        self.path = unquote(path.decode("ascii"))
+        self.path = path.decode("ascii")
         try:
             self._accept = _key_for(method, dict(headers))
         except Refused as refusal:
@@ -122,7 +122,7 @@ class Socket(Line):
         offered = dict(headers).get(b"sec-websocket-protocol", b"").decode("latin1")
         return {
             "type": "websocket",
-            "path": self.path,
+            "path": unquote(self.path),
             "raw_path": path,
             "root_path": "",
             "headers": headers,

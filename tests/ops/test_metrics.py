@@ -101,9 +101,18 @@ def test_attempts_and_slots_are_counted(client: Client, settings: Settings) -> N
     found = read(client)
 
     assert value(found, "attempt_slots") == settings.KANBANAI_AGENT_SLOTS
+    assert value(found, "attempt_slots_taken") == 0
     assert value(found, "attempts", status="queued") == 0
     assert value(found, "attempt_wait_seconds") == 0
     assert Attempt.objects.count() == 0
+
+    factories.Attempt.create(running=True, lease_owner="a worker")
+    factories.Attempt.create()
+    found = read(client)
+
+    assert value(found, "attempt_slots_taken") == 1
+    assert value(found, "attempts", status="running") == 1
+    assert value(found, "attempts", status="queued") == 1
 
 
 def test_queues_are_measured(client: Client, settings: Settings) -> None:

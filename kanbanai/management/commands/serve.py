@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.core.metrics import sharing
 from kanbanai.settings import variables
+
+MOST_FILES = 65_536
 
 
 class Command(BaseCommand):
@@ -43,6 +47,7 @@ class Command(BaseCommand):
                 raise CommandError(message) from error
         # Whether sign-in may be off depends on where the server really listens.
         settings.KANBANAI_HOST = listener.getsockname()[0]
+        open_many_files()
         sharing.begin()
         server.WebServer(
             asgi.application,
@@ -51,3 +56,13 @@ class Command(BaseCommand):
             behind_proxy=settings.KANBANAI_BEHIND_PROXY,
             streams=asgi.streams,
         ).run()
+
+
+def open_many_files() -> None:
+    """This will let the process have many connections: each is a file, and few are given."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import socket
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from apps.accounts.models import User
 from apps.agents.live.api_socket import BURST, ApiSocket
 from apps.boards.models import Board
 from apps.core.live import work
 from apps.projects.models import Project
+from kanbanai.web.gate import FREE_FILES
 from kanbanai.web.websocket import CLOSE_SECONDS, FRAMES_A_SECOND, MOST_FRAMES_AT_ONCE
 from tests import live
 from tests.live import Connection, Server, bearer, hub
@@ -103,6 +109,67 @@ def raw(server: Server, path: str, user: User) -> Iterator[Raw]:
     client = Raw(server, path, user)
     with contextlib.closing(client.socket):
         yield client
+
+
+# --- clients that ask for what we are not --------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/ws", "/api/v1/ws/dashboard", "/api/v1/sse"])
+async def test_a_foreign_name_that_leads_here_opens_nothing(
+    server: Server, ada: User, path: str
+) -> None:
+    headers = {**bearer(ada), "Host": "evil.example.org"}
+    if "ws" in path:
+        headers |= {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        }
+    async with httpx.AsyncClient(timeout=live.PATIENCE) as client:
+        answer = await client.get(server.url(path), headers=headers)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_only_the_address_itself_is_a_socket(server: Server, ada: User) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with server.socket("//api/ws", ada):
+            pass
+    assert refusal.value.response.status_code == 404
+
+
+def test_a_web_process_may_have_many_connections() -> None:
+    script = (
+        "import resource; from kanbanai.management.commands import serve;"
+        "_, hard = resource.getrlimit(resource.RLIMIT_NOFILE);"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)); serve.open_many_files();"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(hard, serve.MOST_FILES))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=live.ROOT, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "True"
+
+
+async def test_connections_without_number_leave_room_for_pages(server: Server, ada: User) -> None:
+    assert server.process is not None
+    number = 16
+    limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+    few = (FREE_FILES + number, limits[1])
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, few)
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(number):
+                await stack.enter_async_context(server.socket("/api/ws", ada))
+            with pytest.raises(InvalidStatus) as refusal:
+                await stack.enter_async_context(server.socket("/api/ws", ada))
+            assert refusal.value.response.status_code == 503
+            assert refusal.value.response.headers["retry-after"] == "2"
+            async with httpx.AsyncClient(timeout=live.PATIENCE) as client:
+                assert (await client.get(server.url("/healthz"))).status_code == 200
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
 
 
 # --- clients that do not read --------------------------------------------------------------------
