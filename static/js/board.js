@@ -15,16 +15,9 @@ const board = root.dataset.board;
 
 // Following -----------------------------------------------------------------------------------
 
-const fetchCards = batched(async (keys) => {
-  const ids = keys.filter((key) => !key.startsWith("column:"));
-  const heads = keys.filter((key) => key.startsWith("column:")).map((key) => key.slice(7));
-  const query = new URLSearchParams({ ids: ids.join(","), columns: heads.join(",") });
-  const { nodes } = await fetchNodes(`${root.dataset.fragments}?${query}`);
-  const shown = new Map(nodes.filter((one) => one.matches(".card")).map((one) => [one.dataset.card, one]));
-  for (const head of nodes.filter((one) => one.matches(".column-head"))) {
-    const old = document.getElementById(head.id);
-    if (old) morph(old, head);
-  }
+const fetchCards = batched(async (ids) => {
+  const { nodes } = await fetchNodes(`${root.dataset.fragments}?ids=${ids}`);
+  const shown = new Map(nodes.map((one) => [one.dataset.card, one]));
   const moving = ids.map(cards.find).filter(Boolean);
   glide(moving, () => {
     for (const id of ids) if (!shown.has(id)) drop(id);
@@ -34,7 +27,7 @@ const fetchCards = batched(async (keys) => {
   });
   for (const column of cards.columns()) cards.count(column);
   filterAgain();
-});
+}, 60, 0);
 
 function settle(fresh) {
   const column = document.getElementById(`col-${fresh.dataset.column}`);
@@ -88,7 +81,6 @@ function message({ detail }) {
   const id = cardOf(payload);
   if (id && !/^(conversation_|attempt_log)/.test(type)) {
     fetchCards(id);
-    for (const column of [payload.columnId, payload.fromColumnId]) if (column) fetchCards(`column:${column}`);
     if (drawer.opened()?.dataset.card === id && type.startsWith("card_")) run.redraw();
   }
   if (payload.attemptId ?? payload.attempt) {

@@ -26,19 +26,24 @@ export function morph(old, fresh, options = {}) {
   });
 }
 
-/** Collects keys for a moment, then calls `flush` with all of them at once. */
-export function batched(flush, wait = 60) {
+const pause = (milliseconds) => new Promise((resume) => setTimeout(resume, milliseconds));
+
+/** Calls `flush` with all keys that came meanwhile: `first` after a silence, else `wait` after the last. */
+export function batched(flush, wait = 60, first = wait) {
   let keys = new Set();
-  let timer;
-  let busy = Promise.resolve();
-  return (key) => {
+  let isBusy = false;
+  return async (key) => {
     keys.add(key);
-    timer ??= setTimeout(() => {
+    if (isBusy) return;
+    isBusy = true;
+    await pause(first);
+    while (keys.size) {
       const all = [...keys];
       keys = new Set();
-      timer = undefined;
-      busy = busy.then(() => flush(all)).catch(() => {});
-    }, wait);
+      await Promise.resolve(all).then(flush).catch(() => {});
+      await pause(wait);
+    }
+    isBusy = false;
   };
 }
 
