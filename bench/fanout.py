@@ -212,7 +212,9 @@ def node(report: Report) -> Iterator[Reference | None]:
     source = PROJECT / "bench" / "reference"
     folder = FOLDER / "reference"
     reference: Reference | None = None
-    if shutil.which("node") is None or shutil.which("npm") is None:
+    if report.smoke:
+        report.say("Nothing is installed for a smoke test, so nothing is compared with `ws`.")
+    elif shutil.which("node") is None or shutil.which("npm") is None:
         report.say("No Node here: nothing is compared with `ws`.")
     else:
         folder.mkdir(parents=True, exist_ok=True)
@@ -273,8 +275,8 @@ class Measured:
 def run(report: Report) -> None:
     """This will measure P1 to P4."""
     machine.allow_many_files()
-    sizes = (100, 500) if report.quick else SIZES
-    seconds = 1.0 if report.quick else 3.0
+    sizes = report.sized(SIZES, (100, 500), (50,))
+    seconds = report.sized(3.0, 1.0, 0.5)
     with Product() as product, node(report) as reference, raw() as ceiling:
         report.say("fan-out: preparing")
         product.start_redis()

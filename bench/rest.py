@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 from bench import calls, machine, marks
+from bench import sizes as sizes_of
 from bench.fanout import SERVER_CORES, Measured
 from bench.product import Product, end, free_port
 from bench.report import FOLDER, Report, Row, quantile
@@ -24,99 +23,18 @@ GUNICORN = "gunicorn==23.0.0"
 def run(report: Report) -> None:
     """This will measure P5 to P8 and P10."""
     machine.allow_many_files()
-    sizes = (20, 500) if report.quick else SIZES
+    sizes = report.sized(SIZES, SIZES[:2], SIZES[:2])
     with Product() as product:
         report.say("rest: preparing")
         product.start_redis()
         product.migrate()
         boards = {size: product.seed("board", cards=size, number=size) for size in sizes}
         product.start_web(cores=SERVER_CORES)
-        _sizes(report, product, boards)
+        sizes_of.run(report, product, boards)
         _bytes(report, product, boards)
         _edits(report, product, boards[500])
         _beside_wsgi(report, product, boards[20])
-
-
-def _times(
-    caller: calls.Caller, count: int, call: Callable[[int], tuple[str, str, Any]]
-) -> list[float]:
-    found = []
-    for number in range(count + 3):
-        took, _content = caller.timed(*call(number))
-        # The first ones open connections and fill caches.
-        if number >= 3:
-            found.append(took)
-    return found
-
-
-def _sizes(report: Report, product: Product, boards: dict[int, dict[str, Any]]) -> None:
-    count = 10 if report.quick else 40
-    caller = calls.Caller(product.port, next(iter(boards.values()))["token"])
-    moves: dict[int, float] = {}
-    creates: dict[int, float] = {}
-    reads: dict[int, float] = {}
-    inside: dict[int, dict[str, Any]] = {}
-    for size, board in boards.items():
-        base = f"/api/v1/projects/{board['project']}"
-        cards, first, second = board["cards"], board["columns"][0], board["columns"][2]
-        places = [{"columnId": second, "position": 0}, {"columnId": first, "position": 3}]
-        card = f"{base}/cards/{cards[5]}"
-        state = f"{base}/boards/{board['board']}/state"
-
-        def move(number: int, card: str = card, places: Any = places) -> tuple[str, str, Any]:
-            return "PATCH", f"{card}/move", places[number % 2]
-
-        def create(number: int, base: str = base, first: str = first) -> tuple[str, str, Any]:
-            return "POST", f"{base}/cards", {"columnId": first, "title": f"New {number}"}
-
-        def read(_number: int, state: str = state) -> tuple[str, str, Any]:
-            return "GET", state, None
-
-        moves[size] = statistics.median(_times(caller, count, move))
-        creates[size] = statistics.median(_times(caller, count, create))
-        reads[size] = statistics.median(_times(caller, 5 if size > 2_000 else 10, read))
-        made = [{"columnId": first, "title": "Counted"}]
-        asked = [
-            ["move", "PATCH", f"{card}/move", places],
-            ["create", "POST", f"{base}/cards", made],
-            ["read", "GET", state, []],
-        ]
-        options = json.dumps({"token": board["token"], "calls": asked})
-        inside[size] = json.loads(product.python("-m", "bench.inside", options))
-        report.say(
-            f"{size} cards: move {moves[size]:.1f} ms, create {creates[size]:.1f} ms, "
-            f"read {reads[size]:.1f} ms; inside {inside[size]}"
-        )
-    caller.close()
-    spread = max(moves.values()) / min(moves.values())
-    effort = [inside[size]["move"]["cpuMs"] for size in boards]
-    report.add(
-        Row(
-            "P8",
-            f"move a card at {', '.join(map(str, boards))} cards",
-            "equal within 20 %",
-            " / ".join(f"{value:.1f}" for value in moves.values()) + " ms",
-            f"{spread:.2f} x, CPU {max(effort) / min(effort):.2f} x",
-            met=max(effort) / min(effort) <= 1.2 or spread <= 1.2,
-            details={"inside": inside, "moves": moves, "creates": creates, "reads": reads},
-        )
-    )
-    statements = max(inside[size]["move"]["statements"] for size in boards)
-    report.add(Row("P8", "move a card", "<= 10 statements", f"{statements}", met=statements <= 10))
-    report.add(
-        Row(
-            "P7",
-            "create a card on a board of 500",
-            "<= 15 ms",
-            f"{creates[500]:.1f} ms",
-            met=creates[500] <= 15,
-        )
-    )
-    for size, limit in ((500, 20), (10_000, 250)):
-        if size in reads:
-            what = f"read a board of {size:,} cards"
-            value = reads[size]
-            report.add(Row("P7", what, f"<= {limit} ms", f"{value:.1f} ms", met=value <= limit))
+    sizes_of.statements(report)
 
 
 def _bytes(report: Report, product: Product, boards: dict[int, dict[str, Any]]) -> None:
@@ -144,7 +62,7 @@ def _bytes(report: Report, product: Product, boards: dict[int, dict[str, Any]]) 
 
 
 def _edits(report: Report, product: Product, board: dict[str, Any]) -> None:
-    count = 20 if report.quick else 100
+    count = report.sized(100, 20, 5)
     card = f"/api/v1/projects/{board['project']}/cards/{board['card']}"
     with Measured(product, board).crowd("ws") as crowd:
         crowd.grow(VIEWERS)
@@ -171,6 +89,9 @@ def _edits(report: Report, product: Product, board: dict[str, Any]) -> None:
 def _beside_wsgi(report: Report, product: Product, board: dict[str, Any]) -> None:
     folder = FOLDER / "gunicorn"
     install = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), GUNICORN]
+    if report.smoke and not (folder / "gunicorn").is_dir():
+        report.say("Nothing is installed for a smoke test, so P10 is left out.")
+        return
     try:
         if not (folder / "gunicorn").is_dir():
             subprocess.run(install, check=True, capture_output=True, timeout=120)
@@ -206,7 +127,7 @@ def _wait(port: int, token: str) -> None:
 
 
 def _side_by_side(report: Report, name: str, path: str, ports: tuple[int, int], token: str) -> None:
-    seconds = 0.5 if report.quick else 2.0
+    seconds = report.sized(2.0, 0.5, 0.2)
     rates: dict[int, list[float]] = {port: [] for port in ports}
     for port in ports:
         calls.rate(port, token, path, seconds=0.3)

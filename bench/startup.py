@@ -40,7 +40,7 @@ def run(report: Report) -> None:
             )
         )
         _first_items(report, product)
-        time.sleep(3 if report.quick else 10)
+        time.sleep(report.sized(10, 3, 0.5))
         _memory(report, product)
 
 
@@ -86,7 +86,7 @@ def _memory(report: Report, product: Product) -> None:
 
 
 def _first_items(report: Report, product: Product) -> None:
-    count = 2 if report.quick else 8
+    count = report.sized(8, 2, 1)
     answer = product.call("POST", "/api/v1/auth/setup", body={**ACCOUNT, "displayName": "Ada"})
     token = json.loads(answer[1])["data"]["token"]
     caller = calls.Caller(product.port, token)
