@@ -40,12 +40,12 @@ class Provider:
     issuer: str
     process: subprocess.Popen[str]
     at: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=PATIENCE))
+    # Kept, since a client reads all certificates of the world when it is made.
+    control: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=PATIENCE))
 
     def tell(self, **changes: Any) -> int:
         """It gives how often its keys were asked for since the last reset."""
-        answer = httpx.post(
-            f"{self.issuer}/control", json=changes, timeout=PATIENCE
-        ).raise_for_status()
+        answer = self.control.post(f"{self.issuer}/control", json=changes).raise_for_status()
         return int(answer.json()["keysAsked"])
 
     def sign_in(self, location: str) -> str:
@@ -78,6 +78,7 @@ def stop(provider: Provider) -> None:
     assert provider.process.stdout is not None
     provider.process.stdout.close()
     provider.at.close()
+    provider.control.close()
 
 
 def reset(provider: Provider, who: dict[str, Any] | None = None) -> None:

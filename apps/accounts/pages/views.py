@@ -12,24 +12,17 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from apps.accounts import inputs, operations, outputs, queries
-from apps.accounts.models import AuthProvider, User
+from apps.accounts.models import AuthProvider
 from apps.accounts.pages import forms
 from apps.accounts.pages.frame import TOOL_TYPES
 from apps.core import ids, problems
 from apps.core.actors import Actor
+from apps.core.pages import actor_of
 
 FIRST_PAGE = "/projects"
 LOGIN_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 page = require_http_methods(["GET", "HEAD", "POST"])
-
-
-def _actor(request: HttpRequest) -> Actor:
-    """The signed-in person, through a page."""
-    user = request.user
-    if not isinstance(user, User):
-        raise problems.Unauthorized
-    return Actor(user=user, origin="page", request_id=getattr(request, "request_id", ""))
 
 
 @page
@@ -62,7 +55,7 @@ def setup(request: HttpRequest) -> HttpResponse:
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     """Shows and changes one's name."""
-    actor = _actor(request)
+    actor = actor_of(request)
     initial = {"display_name": actor.person.display_name}
     form = forms.Profile(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -76,7 +69,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @login_required
 def appearance(request: HttpRequest) -> HttpResponse:
     """Shows and changes theme, contrast, and how much of an agent's work is shown."""
-    actor = _actor(request)
+    actor = actor_of(request)
     if request.method == "POST":
         chosen = {
             "theme": request.POST.get("theme", ""),
@@ -104,7 +97,7 @@ def appearance(request: HttpRequest) -> HttpResponse:
 @login_required
 def tokens(request: HttpRequest) -> HttpResponse:
     """Lists one's tokens, makes and revokes them; a new secret is in this one answer alone."""
-    actor = _actor(request)
+    actor = actor_of(request)
     if "revoke" in request.POST:
         token = queries.get_token(actor.person, ids.decode("tok", request.POST["revoke"]))
         operations.revoke_token(actor=actor, token=token)
@@ -137,7 +130,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def change_password(request: HttpRequest) -> HttpResponse:
     """Changes one's password and keeps this browser signed in, and no other."""
-    actor = _actor(request)
+    actor = actor_of(request)
     if actor.person.auth_provider != AuthProvider.LOCAL:
         message = "You sign in with the identity provider and have no password here."
         raise problems.Conflict(message)

@@ -142,6 +142,35 @@ class _SqlStore(ABC):
         self.most = most
         self._lock = threading.Lock()
         self._prune_at = 0.0
+        self._connection: Any = None
+        self._pid = 0
+
+    def close(self) -> None:
+        """This will close the connection."""
+        with self._lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        connection, self._connection = self._connection, None
+        # What a parent process opened is not ours to close.
+        if connection is not None and self._pid == os.getpid():
+            connection.close()
+
+    def _opened(self) -> Any:
+        is_mine = self._connection is not None and self._pid == os.getpid()
+        if not is_mine or self._is_gone():
+            self._forget()
+            self._connection = self._open()
+            self._pid = os.getpid()
+        return self._connection
+
+    @abstractmethod
+    def _open(self) -> Any:
+        """This will make a connection, and what is missing of the table."""
+
+    @abstractmethod
+    def _is_gone(self) -> bool:
+        """True where the connection that is open leads nowhere any more."""
 
     def find(self, question: Question) -> Found:
         """This will search, newest first."""
@@ -221,8 +250,6 @@ class SqliteStore(_SqlStore):
     def __init__(self, path: Path, *, days: int, most: int) -> None:
         super().__init__(days=days, most=most)
         self.path = path
-        self._connection: sqlite3.Connection | None = None
-        self._pid = 0
 
     def write(self, entries: Sequence[Entry]) -> None:
         """This will keep a batch in one short transaction of the file's own."""
@@ -237,24 +264,9 @@ class SqliteStore(_SqlStore):
                 self._forget()
                 raise Unreachable(str(error)) from error
 
-    def close(self) -> None:
-        """This will close the file."""
-        with self._lock:
-            self._forget()
-
-    def _forget(self) -> None:
-        connection, self._connection = self._connection, None
-        # What a parent process opened is not ours to close.
-        if connection is not None and self._pid == os.getpid():
-            connection.close()
-
-    def _opened(self) -> sqlite3.Connection:
+    def _is_gone(self) -> bool:
         # A file that was put away (restored, cleared) is made anew.
-        if self._connection is None or self._pid != os.getpid() or not self.path.exists():
-            self._forget()
-            self._connection = self._open()
-            self._pid = os.getpid()
-        return self._connection
+        return not self.path.exists()
 
     def _open(self) -> sqlite3.Connection:
         if not self.path.exists():
@@ -287,8 +299,6 @@ class PostgresStore(_SqlStore):
     def __init__(self, url: str, *, days: int, most: int) -> None:
         super().__init__(days=days, most=most)
         self.url = url
-        self._connection: Any = None
-        self._pid = 0
 
     def write(self, entries: Sequence[Entry]) -> None:
         """This will keep a batch in one transaction over a connection of its own."""
@@ -304,21 +314,8 @@ class PostgresStore(_SqlStore):
                 self._forget()
                 raise Unreachable(str(error)) from error
 
-    def close(self) -> None:
-        """This will close the connection."""
-        with self._lock:
-            self._forget()
-
-    def _forget(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None and self._pid == os.getpid():
-            connection.close()
-
-    def _opened(self) -> Any:
-        if self._connection is None or self._pid != os.getpid() or self._connection.closed:
-            self._connection = self._open()
-            self._pid = os.getpid()
-        return self._connection
+    def _is_gone(self) -> bool:
+        return bool(self._connection.closed)
 
     def _open(self) -> Any:
         import psycopg  # noqa: PLC0415 - only where PostgreSQL is used

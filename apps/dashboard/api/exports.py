@@ -112,7 +112,8 @@ class Import(Endpoint):
         description="What an export gave, as the body or as the `file` of a form; a body that is "
         "no form may have 4 MB, a file `KANBANAI_MAX_IMPORT_MB`; at most 500 people are "
         "invited, each by one mail. Options of the import stand in the form, or in the query. All "
-        "of it is taken or nothing. The projects are the caller's, with new ids and new repositories; importing twice makes two.",
+        "of it is taken or nothing. The projects are the caller's, with new ids and new "
+        "repositories; importing twice makes two.",
         request=inputs.ImportFile,
         query=inputs.ImportOptions,
         response=list[outputs.ImportedProject],
