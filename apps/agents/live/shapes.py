@@ -32,8 +32,8 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "card_auto_mode_ended",
-        CARD,
-        "A card goes on by itself no longer. With `changes=delta`.",
+        f"{CARD}, reason, detail",
+        "A card goes on by itself no longer, and why. With `changes=delta`.",
     ),
     Shape("card_deleted", "cardId, columnId", "A card is gone. With `changes=delta`."),
     Shape(
