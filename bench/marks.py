@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 
 BEGIN = b"@@"
-WIDTH = 12 + 1 + 20
-LENGTH = len(BEGIN) + WIDTH
+DIGITS = 12
+WIDTH = DIGITS + 1 + 20
 
 
 def mark(number: int) -> str:
     """This will make the mark of a message that is published now."""
-    return f"@@{number:012d} {time.monotonic_ns():020d}"
+    return f"@@{number:0{DIGITS}d} {time.monotonic_ns():020d}"
 
 
 def padded(number: int, size: int) -> str:
