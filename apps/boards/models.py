@@ -49,7 +49,9 @@ class BoardQuerySet(models.QuerySet["Board"]):
         """The boards of the projects one may see."""
         if user.is_super_admin:
             return self
-        return self.filter(project__in=Project.objects.visible_to(user))
+        # Asked of the one project: a list of all that are visible would grow with the server.
+        visible = Project.objects.visible_to(user).filter(pk=models.OuterRef("project_id"))
+        return self.filter(models.Exists(visible))
 
 
 class Board(Entity):
@@ -119,7 +121,9 @@ class CardQuerySet(models.QuerySet["Card"]):
         """The cards of the projects one may see."""
         if user.is_super_admin:
             return self
-        return self.filter(project__in=Project.objects.visible_to(user))
+        # Asked of the one project: a list of all that are visible would grow with the server.
+        visible = Project.objects.visible_to(user).filter(pk=models.OuterRef("project_id"))
+        return self.filter(models.Exists(visible))
 
 
 class Card(Entity):

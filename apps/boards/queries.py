@@ -70,7 +70,7 @@ def get_card(*, actor: Actor, card_id: UUID, project_id: UUID | None = None) -> 
 def get_column(*, actor: Actor, column_id: UUID, project_id: UUID | None = None) -> Column:
     """This will find a column the actor may see, with board and project; NotFound otherwise."""
     columns = Column.objects.select_related("board__project").filter(
-        board__in=_boards(actor).values("pk")
+        Exists(_boards(actor).filter(pk=OuterRef("board_id")))
     )
     if project_id is not None:
         columns = columns.filter(board__project_id=project_id)
@@ -138,7 +138,8 @@ def get_attachment(*, actor: Actor, attachment_id: UUID) -> Attachment:
     """This will find a file of a card the actor may see; NotFound otherwise."""
     attachments = Attachment.objects.select_related("card")
     if not actor.is_system:
-        attachments = attachments.filter(card__in=Card.objects.visible_to(actor.person))
+        mine = Card.objects.visible_to(actor.person).filter(pk=OuterRef("card_id"))
+        attachments = attachments.filter(Exists(mine))
     found = attachments.filter(pk=attachment_id).first()
     if found is None:
         message = "Attachment not found."
@@ -185,16 +186,6 @@ def column_by_key(board_id: UUID, key: ColumnKey) -> Column | None:
     return next((column for column in columns if column.column_type == wanted), None)
 
 
-def cards_of_board(board: Board) -> list[Card]:
-    """This will list a board's cards, column by column, in their order."""
-    return list(board.cards.order_by("column_id", "rank"))
-
-
-def cards_of_column(column: Column) -> list[Card]:
-    """This will list a column's cards in their order."""
-    return list(column.cards.order_by("rank"))
-
-
 # Boards and columns in their order, cards by rank.
 CARD_ORDER = ("board__rank", "board_id", "column__rank", "column_id", "rank")
 
@@ -229,7 +220,7 @@ def cards_matching(
     agent_status: str | None = None,
 ) -> QuerySet[Card]:
     """This will find a project's cards that match everything that is given, in no order yet."""
-    cards = project.cards.select_related("board", "column")
+    cards = project.cards.all()
     if board_id is not None:
         cards = cards.filter(board_id=board_id)
     if column_id is not None:
@@ -251,17 +242,12 @@ def cards_matching(
 Dependencies = dict["UUID", list[tuple["UUID", bool]]]
 
 
-def dependencies_of(
-    card_ids: Iterable[UUID] | None = None, *, board: Board | None = None
-) -> Dependencies:
-    """This will tell for cards (of a board, or by id) what each waits for, in one statement."""
-    rows = CardDependency.objects.annotate(kind=F("depends_on__column__column_type"))
-    rows = (
-        rows.filter(card__board=board) if board else rows.filter(card_id__in=list(card_ids or []))
-    )
+def dependencies_of(board: Board) -> Dependencies:
+    """This will tell for the cards of a board what each waits for, in one statement."""
+    rows = CardDependency.objects.filter(card__board=board).order_by("pk")
     found: Dependencies = defaultdict(list)
-    for card_id, other_id, kind in rows.order_by("pk").values_list(
-        "card_id", "depends_on_id", "kind"
+    for card_id, other_id, kind in rows.values_list(
+        "card_id", "depends_on_id", "depends_on__column__column_type"
     ):
         found[card_id].append((other_id, kind == ColumnType.DONE))
     return found
@@ -274,17 +260,6 @@ def open_dependencies_of(card: Card) -> list[Card]:
         .exclude(column__column_type=ColumnType.DONE)
         .order_by("number")
     )
-
-
-def places_in(column_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """This will tell the zero-based place of every card of some columns, in one statement."""
-    places: dict[UUID, int] = {}
-    counts: dict[UUID, int] = defaultdict(int)
-    rows = Card.objects.filter(column_id__in=set(column_ids)).order_by("column_id", "rank")
-    for card_id, column_id in rows.values_list("pk", "column_id"):
-        places[card_id] = counts[column_id]
-        counts[column_id] += 1
-    return places
 
 
 def card_counts_of(board: Board) -> dict[str, int]:

@@ -20,11 +20,11 @@ from rest_framework import serializers
 from apps.core import camel, fields, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from django.db.models import Field, QuerySet
 
-_Row = TypeVar("_Row", bound=Model)
+_Row = TypeVar("_Row")
 
 USUAL_LIMIT = 50
 MOST = 500
@@ -55,19 +55,22 @@ class Paged(TypedDict):
 
 
 def cut(
-    rows: QuerySet[_Row],
+    rows: QuerySet[Any, _Row],
     *,
     order: Sequence[str],
     limit: int | None = None,
     cursor: str | None = None,
     offset: int = 0,
     usual_limit: int | None = None,
+    read: Callable[[QuerySet[Any, _Row]], list[_Row]] = list,
+    place: Callable[[_Row], Sequence[Any]] | None = None,
 ) -> tuple[list[_Row], Paged]:
     """This will read one part of a list in an order, and tell how to go on.
 
     `order` are columns as in `order_by`, the last one unique; none may be NULL. Without `limit`
     and `cursor` it is everything, or the first `usual_limit` rows. `offset` counts rows, for lists
-    that were documented that way; a cursor makes it meaningless.
+    that were documented that way; a cursor makes it meaningless. Where rows are no objects, `read`
+    reads them, and `place` gives the values of `order` of one.
     """
     rows = rows.order_by(*order)
     if cursor is not None:
@@ -75,11 +78,13 @@ def cut(
         limit, offset = limit or usual_limit or USUAL_LIMIT, 0
     limit = limit or usual_limit
     if limit is None:
-        return list(rows), {"nextCursor": None, "hasMore": False}
-    found = list(rows[offset : offset + limit + 1])
+        return read(rows), {"nextCursor": None, "hasMore": False}
+    found = read(rows[offset : offset + limit + 1])
     if len(found) <= limit:
         return found, {"nextCursor": None, "hasMore": False}
-    return found[:limit], {"nextCursor": _cursor_of(found[limit - 1], order), "hasMore": True}
+    last = found[limit - 1]
+    values = place(last) if place is not None else _place_of(last, order)
+    return found[:limit], {"nextCursor": _cursor_of(values), "hasMore": True}
 
 
 def _after(order: Sequence[str], values: Sequence[Any]) -> Q:
@@ -94,13 +99,18 @@ def _after(order: Sequence[str], values: Sequence[Any]) -> Q:
     return found
 
 
-def _cursor_of(row: Model, order: Sequence[str]) -> str:
+def _place_of(row: Any, order: Sequence[str]) -> list[Any]:
     values = []
     for name in order:
-        value: Any = row
+        value = row
         for part in name.removeprefix("-").split("__"):
             value = getattr(value, part)
-        values.append(value if isinstance(value, (int, str)) else _text(value))
+        values.append(value)
+    return values
+
+
+def _cursor_of(place: Sequence[Any]) -> str:
+    values = [value if isinstance(value, (int, str)) else _text(value) for value in place]
     text = json.dumps(values, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 

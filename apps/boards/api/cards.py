@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from apps.boards import inputs, operations, outputs, queries
-from apps.core import paging, problems, results
+from apps.core import problems, results
 from apps.core.rest import Endpoint
 from apps.core.schema import document
 from apps.projects import queries as project_queries
@@ -41,8 +41,8 @@ class Cards(Endpoint):
         project = project_queries.get_project(actor=self.actor, project_id=project_id)
         versions = outputs.versions_of(project.pk, board_id=asked.get("board_id"))
         matching = queries.cards_matching(project, **asked)
-        rows, meta = paging.cut(matching, order=queries.CARD_ORDER, **part)
-        return results.ok(outputs.some_card_rows(rows), meta={**versions, **meta})
+        shown, meta = outputs.part_of_cards(project, matching, **part)
+        return results.ok(shown, meta={**versions, **meta})
 
     @document(
         summary="Create a card in a column",

@@ -82,7 +82,10 @@ def require_unblocked(card: Card) -> None:
 
 def _place(column: Column, position: int | None, card: Card) -> tuple[str, int]:
     """The rank and the clamped index for a place among the column's other cards."""
-    others = Card.objects.filter(column=column).exclude(pk=card.pk).order_by("rank")
+    others = Card.objects.filter(column=column).order_by("rank")
+    if card.column_id == column.pk:
+        # By its rank: so the places are counted in the index alone.
+        others = others.exclude(rank=card.rank)
     all_ranks = others.values_list("rank", flat=True)
     place = min(max(position, 0), MOST_PLACES) if position is not None else None
     if place == 0:

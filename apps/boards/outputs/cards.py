@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from apps.boards import queries
-from apps.boards.models import Card as CardModel
 from apps.boards.models import ColumnType
 from apps.boards.outputs.around import Around, around
 from apps.boards.outputs.shapes import (
@@ -22,7 +20,7 @@ from apps.core import ids
 from apps.core.moments import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from apps.accounts.models import User
@@ -114,80 +112,6 @@ def card_row(
     if row.prompt:
         shown["description"] = row.prompt
     return shown
-
-
-def people_on(
-    card_ids: Iterable[UUID] | None = None, *, of: models.Board | None = None
-) -> dict[UUID, list[Person]]:
-    """This will find the assignees of cards (by id, or of a board) in one statement."""
-    through = CardModel.assignees.through.objects.select_related("user")
-    rows = (
-        through.filter(card__board=of) if of else through.filter(card_id__in=list(card_ids or []))
-    )
-    found: dict[UUID, list[Person]] = defaultdict(list)
-    for row in rows.order_by("pk"):
-        link = cast("Any", row)
-        found[link.card_id].append(
-            {"id": link.user.public_id, "displayName": link.user.display_name}
-        )
-    return found
-
-
-def card_rows(rows: Sequence[models.Card]) -> list[Card]:
-    """This will show cards with their zero-based places in their columns, in three statements.
-
-    `rows` must hold whole columns in rank order, since places are counted along the way.
-    """
-    card_ids = [row.pk for row in rows]
-    dependencies = queries.dependencies_of(card_ids)
-    people = people_on(card_ids)
-    return placed(rows, dependencies, people)
-
-
-def some_card_rows(rows: Sequence[models.Card]) -> list[Card]:
-    """This will show cards of any choice and order, in four statements."""
-    card_ids = [row.pk for row in rows]
-    places = queries.places_in(row.column_id for row in rows)
-    dependencies = queries.dependencies_of(card_ids)
-    people = people_on(card_ids)
-    return [
-        card_row(
-            row,
-            # One that moves elsewhere between the two readings: the news of it asks again.
-            position=places.get(row.pk, 0),
-            dependencies=dependencies.get(row.pk, ()),
-            assignees=people.get(row.pk, []),
-        )
-        for row in rows
-    ]
-
-
-def placed(
-    rows: Sequence[models.Card],
-    dependencies: queries.Dependencies,
-    people: dict[UUID, list[Person]],
-) -> list[Card]:
-    """This will show cards, counting their places along the way."""
-    place: dict[UUID, int] = defaultdict(int)
-    shown = []
-    for row in rows:
-        shown.append(
-            card_row(
-                row,
-                position=place[row.column_id],
-                dependencies=dependencies.get(row.pk, ()),
-                assignees=people.get(row.pk, []),
-            )
-        )
-        place[row.column_id] += 1
-    return shown
-
-
-def cards_by_id(of: models.Board, card_ids: Sequence[UUID]) -> list[Card]:
-    """This will show some cards of a board, in the order asked for; others are left out."""
-    found = {row.pk: row for row in of.cards.filter(pk__in=card_ids)}
-    rows = [found[card_id] for card_id in dict.fromkeys(card_ids) if card_id in found]
-    return some_card_rows(rows)
 
 
 def card(row: models.Card, *, position: int | None = None, viewer: User | None = None) -> Card:

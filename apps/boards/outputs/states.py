@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, cast
 
 from apps.boards import layouts, queries
-from apps.boards.outputs.cards import people_on, placed
+from apps.boards.outputs.lists import cards_of_board
 from apps.boards.outputs.shapes import (
     Board,
     BoardState,
@@ -148,9 +148,7 @@ def board_state(row: models.Board) -> BoardState:
     """
     version = version_of(board_topic(row.pk))
     column_rows = queries.columns_of(row)
-    cards = placed(
-        queries.cards_of_board(row), queries.dependencies_of(board=row), people_on(of=row)
-    )
+    cards = cards_of_board(row)
     by_column: dict[str, list[str]] = defaultdict(list)
     for shown in cards:
         by_column[shown["columnId"]].append(shown["id"])
