@@ -27,6 +27,7 @@ from apps.projects import operations as project_operations
 from apps.projects import queries as project_queries
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from django.http import HttpRequest
@@ -194,19 +195,17 @@ def _project(found: Board) -> Shape:
 
 def _board(request: HttpRequest, found: Board) -> Shape:
     state = board_outputs.board_state(found)
-    newest = {row.card_id: row for row in queries.newest_attempts_of_board(found)}
-    seen = _unread(request, found)
-    cards = {
-        card_id: _shown(shown, newest.get(ids.decode("card", card_id)), seen)
-        for card_id, shown in state["cards"].items()
-    }
+    newest = _newest(found)
+    seen = _seen(request, found)
     whole = request.GET.get("column") if request.GET.get("all") else None
     by_column = {}
     for column_id, column in state["columns"].items():
         # What was put away is shown to those who ask for it.
         page_of = 0 if column["columnType"] == ColumnType.ARCHIVE else COLUMN_PAGE
         limit = None if column_id == whole else page_of
-        by_column[column_id] = [cards[card_id] for card_id in column["cardIds"][:limit]]
+        by_column[column_id] = [
+            _shown(state["cards"][card_id], newest, seen) for card_id in column["cardIds"][:limit]
+        ]
     return {
         "project": _project(found),
         "board": _name(found),
@@ -251,29 +250,32 @@ def _columns(
     return shown
 
 
-def _unread(request: HttpRequest, found: Board) -> Shape:
-    user = actor_of(request).person
-    return {"user": user, "views": board_queries.last_views_of(found, user)}
+def _newest(found: Board, card_ids: list[UUID] | None = None) -> dict[str, Attempt]:
+    """The newest attempts of cards, by the card's outside id."""
+    rows = queries.newest_attempts_of_board(found, card_ids=card_ids)
+    return {ids.encode("card", row.card_id): row for row in rows}
 
 
-def _shown(shown: board_outputs.Card, newest: Attempt | None, seen: Shape) -> Shape:
-    viewed = seen["views"].get(ids.decode("card", shown["id"]))
-    moved = newest.updated_at if newest else None
-    unread = bool(moved and (viewed is None or moved > viewed))
-    return shapes.card(shown, newest, unread=unread)
+def _seen(request: HttpRequest, found: Board) -> dict[str, datetime]:
+    """When this person last looked at cards, by the card's outside id."""
+    views = board_queries.last_views_of(found, actor_of(request).person)
+    return {ids.encode("card", card_id): moment for card_id, moment in views.items()}
+
+
+def _shown(
+    shown: board_outputs.Card, newest: dict[str, Attempt], seen: dict[str, datetime]
+) -> Shape:
+    attempt = newest.get(shown["id"])
+    viewed = seen.get(shown["id"])
+    unread = attempt is not None and (viewed is None or attempt.updated_at > viewed)
+    return shapes.card(shown, attempt, unread=unread)
 
 
 def _cards(request: HttpRequest, found: Board, card_ids: list[UUID]) -> list[Shape]:
     if not card_ids:
         return []
-    newest = {
-        row.card_id: row for row in queries.newest_attempts_of_board(found, card_ids=card_ids)
-    }
-    seen = _unread(request, found)
-    return [
-        _shown(shown, newest.get(ids.decode("card", shown["id"])), seen)
-        for shown in board_outputs.cards_by_id(found, card_ids)
-    ]
+    newest, seen = _newest(found, card_ids), _seen(request, found)
+    return [_shown(shown, newest, seen) for shown in board_outputs.cards_by_id(found, card_ids)]
 
 
 def _drawer(request: HttpRequest, found: Card, tab: str) -> Shape:
