@@ -20,7 +20,7 @@ from django.utils.http import parse_etags
 from rest_framework.renderers import JSONRenderer
 from typing_extensions import override
 
-from apps.core import problems, replacing
+from apps.core import problems, replacing, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,8 +45,11 @@ class Json(JSONRenderer):
     """JSON in one form: the same object is the same bytes, and so the same tag."""
 
     @override
-    def get_indent(self, accepted_media_type: Any, renderer_context: Any) -> None:
+    def render(
+        self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None
+    ) -> bytes:
         """This will never indent, whatever the client's `Accept` says."""
+        return b"" if data is None else wire.dumps(data)
 
 
 def tag_of(body: bytes) -> str:

@@ -14,9 +14,10 @@ import structlog
 
 from apps.agents.live.messages import BOARD_CHANGES
 from apps.boards import outputs
+from apps.core import wire
 from apps.core.live import work
 from apps.core.live.cursors import Cursor
-from apps.core.live.frames import Message, Origin, Raw, dumps
+from apps.core.live.frames import Message, Origin, Raw
 from apps.core.live.sockets import now
 from apps.core.readings import one_moment
 
@@ -53,7 +54,7 @@ def read_state(board: Board) -> dict[str, Any]:
 def read_raw(board: Board) -> tuple[int, Raw]:
     """This will read a whole board and write it as JSON once: its version and the payload."""
     state = read_state(board)
-    return state["version"], Raw(dumps(state))
+    return state["version"], Raw(wire.dumps(state))
 
 
 def state_frame(payload: Raw, envelope: Envelope, topic: str, version: int) -> Frame:
