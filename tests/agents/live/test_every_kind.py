@@ -164,6 +164,11 @@ def invite(world: World) -> None:
     projects.add_member(actor=world.actor, project=world.project, email=NEW)
 
 
+def uninvite(world: World) -> None:
+    invite(world)
+    projects.remove_invitation(actor=world.actor, project=world.project, email=NEW)
+
+
 def invited_now(world: World) -> dict[str, Any]:
     return {"member": project_outputs.invitation(world.project.invitations.get())}
 
@@ -339,10 +344,7 @@ EVERY: dict[str, tuple[Make, Truth]] = {
     ),
     "member.invited": (invite, invited_now),
     "member.uninvited": (
-        lambda w: (
-            invite(w),
-            projects.remove_invitation(actor=w.actor, project=w.project, email=NEW),
-        ),
+        uninvite,
         lambda w: {"projectName": w.project.name},
     ),
     "project.updated": (
