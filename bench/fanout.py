@@ -145,7 +145,7 @@ def run(report: Report) -> None:
                 rivals["raw"] = ceiling
             _compare(report, protocol, rivals, sizes, seconds)
         _many_boards(report, measured, sizes[-1], seconds)
-        _several(report, measured, min(sizes[-1], 500), seconds)
+        _several(report, measured, min(sizes[-1], 1_000), seconds)
 
 
 class Growth:
