@@ -74,7 +74,7 @@ chaos: test-packages assets ## Kill processes at random while clients follow (CH
 screenshots: test-packages assets ## Draw docs/screenshots anew (ARGS=<folder>: every page, to look at)
 	@PYTHONPATH=. $(BIN)/python tools/screenshots.py $(ARGS)
 
-bench: test-packages assets ## Measure everything, print a table (ARGS=--quick: a few seconds each)
+bench: test-packages assets ## Measure everything, print a table (ARGS=--quick or --smoke: less)
 	@$(BIN)/python -m bench $(ARGS)
 
 bench-%: test-packages assets
