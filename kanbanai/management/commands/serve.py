@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import resource
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -49,6 +51,7 @@ class Command(BaseCommand):
         settings.KANBANAI_HOST = listener.getsockname()[0]
         open_many_files()
         sharing.begin()
+        settle()
         server.WebServer(
             asgi.application,
             bridge=asgi.bridge,
@@ -56,6 +59,16 @@ class Command(BaseCommand):
             behind_proxy=settings.KANBANAI_BEHIND_PROXY,
             streams=asgi.streams,
         ).run()
+
+
+def settle() -> None:
+    """This will load every view, and keep the collector from going through all that ever again.
+
+    Without this, what a large answer is made of lets it look at the whole program several times.
+    """
+    import_module(settings.ROOT_URLCONF)
+    gc.collect()
+    gc.freeze()
 
 
 def open_many_files() -> None:
