@@ -15,7 +15,8 @@ class Caller:
     def __init__(self, port: int, token: str) -> None:
         self.port = port
         self.token = token
-        self._buffer = b""
+        # Grows in place: an answer of megabytes comes in hundreds of parts.
+        self._buffer = bytearray()
         self._socket = self._connect()
 
     def _connect(self) -> socket.socket:
@@ -34,14 +35,16 @@ class Caller:
         self._socket.sendall(head.encode() + content)
         while b"\r\n\r\n" not in self._buffer:
             self._more()
-        answer, _, rest = self._buffer.partition(b"\r\n\r\n")
+        end = self._buffer.index(b"\r\n\r\n")
+        answer = bytes(self._buffer[:end])
         lines = answer.lower().split(b"\r\n")
         sizes = [int(line[15:]) for line in lines if line.startswith(b"content-length:")]
         size = sizes[0] if sizes else 0
-        self._buffer = rest
+        del self._buffer[: end + 4]
         while len(self._buffer) < size:
             self._more()
-        content, self._buffer = self._buffer[:size], self._buffer[size:]
+        content = bytes(self._buffer[:size])
+        del self._buffer[:size]
         if b"connection: close" in lines:
             self._socket.close()
             self._socket = self._connect()
