@@ -23,17 +23,12 @@ if TYPE_CHECKING:
 ITEM_KIND = "attempt.conversed"
 
 
-# By the hundred, and nothing reacts to them.
-STREAMED = frozenset({ITEM_KIND, "attempt.logged"})
-
-
 def _record(of: models.Attempt, kind: str, /, *, actor: Actor, **data: Any) -> Event:
     return events.record(
         topic=board_outputs.board_topic(of.board_id),
         kind=kind,
         data={**place_of(of), **data},
         actor=actor,
-        swept=kind not in STREAMED,
     )
 
 

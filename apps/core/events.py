@@ -52,26 +52,22 @@ INSERT = """
 """
 
 
-def record(
-    *, topic: str, kind: str, data: Mapping[str, Any], actor: Actor, swept: bool = True
-) -> Event:
+def record(*, topic: str, kind: str, data: Mapping[str, Any], actor: Actor) -> Event:
     """This will write one event with the topic's next version, to be published after commit.
 
     `data` is JSON with the wire's camelCase keys. Outside a transaction it is a RuntimeError: an
     event must stand or fall with the change it tells of.
 
-    Of kinds that come by the hundred and that nothing reacts to, `swept=False` spares the note that
-    they were published: hubs look at the topics every second and miss nothing without it.
+    What nothing reacts to counts as published from the beginning: should the message be lost, the
+    hubs find the event when they look at the topics, every second. Only reactions need the sweep.
     """
     if not connection.in_atomic_block:
         message = f"event {kind} recorded outside a transaction"
         raise RuntimeError(message)
-    text = json.dumps(data, cls=DjangoJSONEncoder)
+    text = json.dumps(data, cls=DjangoJSONEncoder, separators=(",", ":"))
     now = timezone.now()
-    event = Event(
-        topic=topic, kind=kind, data=json.loads(text), actor=actor.as_dict(), created_at=now
-    )
-    if not swept and kind not in _reactions:
+    event = Event(topic=topic, kind=kind, data=data, actor=actor.as_dict(), created_at=now)
+    if kind not in _reactions:
         event.published_at = now
     at = connection.ops.adapt_datetimefield_value(now)
     rest = [text, json.dumps(event.actor), at, at if event.published_at else None]
@@ -84,22 +80,23 @@ def record(
             (event.version,) = cursor.fetchone()
             cursor.execute(INSERT, [topic, event.version, kind, *rest])
             (event.id,) = cursor.fetchone()
-    transaction.on_commit(lambda: publish([event]), robust=True)
+    transaction.on_commit(lambda: publish([event], [text]), robust=True)
     return event
 
 
-def publish(events: list[Event]) -> None:
+def publish(events: list[Event], texts: list[str] | None = None) -> None:
     """This will tell the live hubs and the reactions of committed events, and mark them published.
 
-    A failure leaves the rows unpublished; the sweep comes back for them.
+    `texts` are their data as JSON, where it is at hand. A failure leaves what has reactions
+    unpublished; the sweep comes back for it.
     """
     kinds = " ".join(sorted({event.kind for event in events}))
     try:
         with tracing.span(f"publish {kinds}"[:100], kind="PRODUCER"):
             publishing.send(
                 [
-                    (one.topic, one.version, one.kind, one.data, one.created_at.isoformat())
-                    for one in events
+                    (one.topic, one.version, one.kind, data, one.created_at.isoformat())
+                    for one, data in zip(events, texts or [one.data for one in events], strict=True)
                 ]
             )
             for event in events:

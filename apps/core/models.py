@@ -53,6 +53,7 @@ class Event(models.Model):
     data = models.JSONField()
     actor = models.JSONField(default=dict)
     created_at = models.DateTimeField()
+    # When its reactions were asked for; of what has none, when it was recorded.
     published_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -20,7 +20,7 @@ from apps.core import tracing
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-# One published event: topic, version, kind, data, ISO time.
+# One published event: topic, version, kind, data (or its JSON, where it is at hand), ISO time.
 Published = tuple[str, int, str, Any, str]
 
 SEND_TIMEOUT_SECONDS = 3
@@ -84,7 +84,7 @@ async def _send(events: list[Published], trace: str) -> None:
 
 def _slim(event: Published) -> list[Any]:
     _topic, version, kind, data, at = event
-    body = json.dumps(data, separators=(",", ":"))
+    body = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
     return [version, kind, body if len(body) <= REFERENCE_BYTES else None, at]
 
 

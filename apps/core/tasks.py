@@ -24,7 +24,7 @@ DELETED_AT_ONCE = 10_000
 
 @shared_task(ignore_result=True)
 def sweep_events() -> int:
-    """This will publish events that were committed but not published; gives how many it tried."""
+    """This will publish events whose reactions nobody asked for; gives how many it tried."""
     before = timezone.now() - timedelta(seconds=GRACE_SECONDS)
     left = list(
         Event.objects.filter(published_at__isnull=True, created_at__lt=before).order_by("id")[

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.core import events, publishing, tasks
@@ -26,6 +27,25 @@ def record(topic: str = "board.a", *, publish: bool = True) -> None:
             transaction.get_connection().run_on_commit.clear()
 
 
+class Reaction:
+    """Follows an event; counts what it was asked for."""
+
+    name = "test.react"
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def delay(self, *, event_id: int) -> None:
+        self.asked.append(event_id)
+
+
+@pytest.fixture
+def reaction(monkeypatch: pytest.MonkeyPatch) -> Reaction:
+    made = Reaction()
+    monkeypatch.setitem(events._reactions, "test.done", [made])
+    return made
+
+
 def age(**filters: Any) -> None:
     Event.objects.filter(**filters).update(created_at=timezone.now() - dt.timedelta(days=8))
 
@@ -36,7 +56,9 @@ def versions(topic: str = "board.a") -> list[int]:
     )
 
 
-def test_what_was_left_behind_is_published_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_left_behind_is_published_in_order(
+    monkeypatch: pytest.MonkeyPatch, reaction: Reaction
+) -> None:
     record()
     record(publish=False)
     record("board.b", publish=False)
@@ -49,10 +71,23 @@ def test_what_was_left_behind_is_published_in_order(monkeypatch: pytest.MonkeyPa
     age(published_at__isnull=True)
     assert tasks.sweep_events() == 3
     assert sent == [("board.a", 2), ("board.a", 3), ("board.b", 1)]
+    found = Event.objects.order_by("topic", "version").values_list("pk", flat=True)
+    assert reaction.asked == list(found)
     assert not Event.objects.filter(published_at__isnull=True).exists()
     assert tasks.sweep_events() == 0
 
 
+def test_what_nothing_reacts_to_needs_no_note_and_no_sweep() -> None:
+    with CaptureQueriesContext(connection) as captured:
+        record()
+    assert not [query for query in captured if query["sql"].startswith("UPDATE")]
+    record(publish=False)
+    age()
+    assert tasks.sweep_events() == 0
+    assert not Event.objects.filter(published_at__isnull=True).exists()
+
+
+@pytest.mark.usefixtures("reaction")
 def test_what_cannot_be_published_stays_for_the_next_sweep(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -90,6 +125,7 @@ def test_no_topic_keeps_more_than_it_may(settings: LazySettings) -> None:
     assert tasks.prune_events() == 0
 
 
+@pytest.mark.usefixtures("reaction")
 def test_an_event_that_nobody_heard_yet_stays() -> None:
     record()
     record(publish=False)

@@ -90,7 +90,7 @@ def test_the_journal_lag_is_the_age_of_what_nobody_was_told(
     client: Client,
 ) -> None:
     assert value(read(client), "journal_unpublished") == 0
-    events.record(topic="t", kind="x.made", data={}, actor=Actor.system("test"))
+    events.record(topic="t", kind="card.moved", data={}, actor=Actor.system("test"))
     found = read(client)
 
     assert value(found, "journal_unpublished") == 1

@@ -55,12 +55,15 @@ def take_numbers(attempt_id: UUID, epoch: int, *, changes: int, new: int) -> Att
 def insert_items(rows: list[Item]) -> None:
     """This will add items of one attempt that were made at one moment."""
     attempt_id = _stored(rows[0].attempt_id)
+    # Asked for once: each look at the connection costs more than a row's own part.
+    as_uuid = connection.features.has_native_uuid_field
     now = connection.ops.adapt_datetimefield_value(rows[0].created_at)
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
         values: list[Any] = []
         for row in some:
-            values += (_stored(row.pk), now, now, attempt_id, row.turn_number, row.position)
+            key = row.pk if as_uuid else row.pk.hex
+            values += (key, now, now, attempt_id, row.turn_number, row.position)
             values += (row.seq, row.source_id, row.type, json.dumps(row.data))
         statement = f"INSERT INTO agents_item ({COLUMNS}) VALUES {', '.join([PLACES] * len(some))}"  # noqa: S608 - our own words
         with connection.cursor() as cursor:
