@@ -122,9 +122,12 @@ def _redis() -> list[Finding]:
 
 def _processes() -> list[Finding]:
     beating = heartbeats.alive()
+    if beating is None:
+        said = "Without Redis nobody can tell whether they live, and they cannot work."
+        return [Finding("workers and clock", "problem", said, "See to Redis first.")]
     found = []
     for part in heartbeats.PARTS:
-        if beating is not None and beating[part]:
+        if beating[part]:
             found.append(Finding(part, "ok", "It gives signs of life."))
             continue
         said = f"No sign of life in the last {heartbeats.ALIVE_SECONDS} seconds."

@@ -34,8 +34,8 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 PREFIX = "kanbanai_"
 SHARE_SECONDS = 5.0
-# Numbers of a process that shares no more are gone after this.
-KEPT_SECONDS = 30
+# Numbers of a process that shares no more are gone after this: two rounds may be missed.
+KEPT_SECONDS = 15
 ANSWER_SECONDS = 2
 
 HTTP_REQUESTS = Counter(

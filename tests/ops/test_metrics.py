@@ -181,6 +181,13 @@ def test_the_numbers_of_several_processes_stand_beside_each_other(client: Client
             process.wait()
 
 
+def test_the_numbers_of_a_dead_process_do_not_stay() -> None:
+    redis = metrics._client()
+    metrics.share(redis)
+
+    assert 0 < redis.ttl(metrics._key(metrics.process_name())) <= 3 * metrics.SHARE_SECONDS
+
+
 @pytest.mark.workers
 def test_a_real_worker_counts_its_tasks(client: Client) -> None:
     environment = {
