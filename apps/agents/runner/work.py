@@ -262,7 +262,6 @@ class Work(Claim["Turn"]):
             return 0
         if found == self._seen:
             return len(found["files"])
-        self._seen = found
         await self.store.run(
             records.record_changes,
             actor=ACTOR,
@@ -271,4 +270,6 @@ class Work(Claim["Turn"]):
             insertions=sum(one["insertions"] for one in found["files"]),
             deletions=sum(one["deletions"] for one in found["files"]),
         )
+        # Only now: a watch that is cancelled while it tells leaves it to the last look.
+        self._seen = found
         return len(found["files"])
