@@ -20,7 +20,7 @@ from bench import machine
 from kanbanai.supervisor import redis_server
 
 PROJECT = Path(__file__).resolve().parents[1]
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 
 # The database of a new installation, once it was made.

@@ -12,7 +12,8 @@ from bench.product import Product
 from bench.report import Report, Row, quantile
 from bench.sockets import Socket
 
-START_SECONDS = 90.0
+# Of a busy machine; what counts is how long it takes.
+START_SECONDS = 240.0
 RUNNING = "KanbanAI is running"
 ACCOUNT = {"email": "ada@example.org", "password": "a horse, a battery and a staple"}
 
