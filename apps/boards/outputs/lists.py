@@ -15,7 +15,6 @@ from apps.boards import queries
 from apps.boards.models import Card as CardModel
 from apps.boards.models import CardDependency, ColumnType
 from apps.core import ids, paging
-from apps.core.moments import moment
 from apps.core.readings import raw_rows
 
 if TYPE_CHECKING:
@@ -35,14 +34,16 @@ if TYPE_CHECKING:
 
 
 class _Moment(Func):
-    """A moment as it goes over the wire, or as what `moment` takes; SQLite stores it as text."""
+    """A moment as `core.moments` writes it, made in SQL, so that the driver makes no object."""
 
-    template = "%(expressions)s"
+    # SQLite stores moments as text, without a fraction where that is zero.
+    template = "replace(%(expressions)s, ' ', 'T') || 'Z'"
     output_field = TextField()
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """This will write the text in SQL, so that the driver makes no object of it."""
-        template = "replace(%(expressions)s, ' ', 'T') || 'Z'"
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """This will write the same, which has no fraction where that is zero."""
+        whole = """to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+        template = f"replace({whole}, '.000000Z', 'Z')"
         return self.as_sql(compiler, connection, template=template, **context)
 
 
@@ -231,8 +232,8 @@ def _cards(rows: Iterable[Row], places: Iterable[int], **which: Any) -> Iterator
             "liveLine": live_line or None,
             "branchName": branch_name or None,
             "stats": {"insertions": insertions, "deletions": deletions},
-            "createdAt": created_at if isinstance(created_at, str) else moment(created_at),
-            "updatedAt": updated_at if isinstance(updated_at, str) else moment(updated_at),
+            "createdAt": created_at,
+            "updatedAt": updated_at,
         }
         if prompt:
             shown["description"] = prompt
