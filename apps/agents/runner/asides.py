@@ -19,7 +19,7 @@ from apps.agents.operations import handoffs, records, summaries, transitions
 from apps.agents.runner import preparation
 from apps.agents.runner.hiding import Redactor
 from apps.agents.runner.store import Store
-from apps.core import git, problems
+from apps.core import git
 from apps.core.actors import Actor
 
 if TYPE_CHECKING:
@@ -151,8 +151,7 @@ def _chosen(attempt: Attempt) -> Credential | None:
 
 async def summarize(attempt_id: UUID) -> None:
     """This will ask an attempt's agent for a summary and store it; in any case, an answer."""
-    store = Store()
-    try:
+    async with Store.lent(attempt=attempt_id) as store:
         attempt = await store.run(transitions.read, attempt_id)
         text = await ask(store, attempt, handoffs.SUMMARY_REQUEST)
         text = text or await store.run(handoffs.last_text, attempt) or attempt.summary
@@ -163,7 +162,3 @@ async def summarize(attempt_id: UUID) -> None:
             text=text[: summaries.CHARACTERS],
             is_answer=True,
         )
-    except problems.NotFound:
-        log.info("attempt_gone", attempt=str(attempt_id))
-    finally:
-        await store.close()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
+from apps.core import problems
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
+    from uuid import UUID
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +30,18 @@ class Store:
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="runner-orm")
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def lent(cls, **row: UUID) -> AsyncIterator[Self]:
+        """This will lend one for work on a row; a row that is gone ends the work in peace."""
+        store = cls()
+        try:
+            yield store
+        except problems.NotFound:
+            log.info("row_gone", **{name: str(key) for name, key in row.items()})
+        finally:
+            await store.close()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """This will call a function in the database's thread."""

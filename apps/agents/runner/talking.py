@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from django.conf import settings
 
 from apps.agents import control, places
@@ -27,7 +26,6 @@ from apps.agents.runner.listening import Listener
 from apps.agents.runner.store import Store
 from apps.agents.runner.writer import Told, Writer
 from apps.agents.states import Reason
-from apps.core import problems
 from apps.core.actors import Actor
 
 if TYPE_CHECKING:
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from apps.agents.operations.conversing import Ask
     from apps.agents.operations.turns import Outcome
 
-log = structlog.get_logger(__name__)
-
 ACTOR = Actor.system("runner")
 LIMITS = {"items": 500, "output_bytes": 16 * 1024 * 1024, "line_bytes": 8 * 1024 * 1024}
 SAID_BEFORE = 60
@@ -46,8 +42,7 @@ SAID_BEFORE = 60
 
 async def run(conversation_id: UUID, *, worker: str = "") -> None:
     """This will answer in a conversation that was let in; nothing where another already does."""
-    store = Store()
-    try:
+    async with Store.lent(conversation=conversation_id) as store:
         claimed = await store.run(
             conversing.claim_conversation,
             actor=ACTOR,
@@ -61,10 +56,6 @@ async def run(conversation_id: UUID, *, worker: str = "") -> None:
             await store.run(_forget_when_over, conversation)
             await store.run(conversing.dispatch_conversations, actor=ACTOR)
             await store.run(admission.dispatch_queue, actor=ACTOR)
-    except problems.NotFound:
-        log.info("conversation_gone", conversation=str(conversation_id))
-    finally:
-        await store.close()
 
 
 class Reader(Listener):

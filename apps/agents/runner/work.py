@@ -6,7 +6,6 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from django.conf import settings
 from django.utils import timezone
 
@@ -22,7 +21,7 @@ from apps.agents.runner.writer import Told, Writer
 from apps.agents.worktrees import status
 from apps.boards import outputs as board_outputs
 from apps.boards.models import AgentMode
-from apps.core import git, problems
+from apps.core import git
 from apps.core.actors import Actor
 from apps.projects.models import ProjectSettings
 
@@ -35,16 +34,13 @@ if TYPE_CHECKING:
     from apps.agents.worktrees.status import GitStatus
     from apps.agents.worktrees.trees import Tree
 
-log = structlog.get_logger(__name__)
-
 ACTOR = Actor.system("runner")
 DEBOUNCE_SECONDS = 0.3
 
 
 async def run(attempt_id: UUID, *, worker: str = "") -> None:
     """This will work on an attempt that was let in; nothing happens when another already does."""
-    store = Store()
-    try:
+    async with Store.lent(attempt=attempt_id) as store:
         claimed = await store.run(
             turns.claim_turn,
             actor=ACTOR,
@@ -57,10 +53,6 @@ async def run(attempt_id: UUID, *, worker: str = "") -> None:
             attempt, turn = claimed
             await Work(store, attempt, worker=worker).go(turn)
             await store.run(admission.dispatch_queue, actor=ACTOR)
-    except problems.NotFound:
-        log.info("attempt_gone", attempt=str(attempt_id))
-    finally:
-        await store.close()
 
 
 class Work(Claim["Turn"]):
