@@ -20,28 +20,39 @@ State = dict[str, Any]
 def apply(state: State, kind: str, data: dict[str, Any]) -> None:
     """Change a board's state as its client does on an event of `card.*` or `column.*`."""
     if kind == "card.deleted":
-        _take_out(state, data["id"])
-        state["cards"].pop(data["id"], None)
+        take_out(state, data["id"])
     elif kind in {"card.created", "card.moved"}:
-        card = data["card"]
-        _take_out(state, card["id"])
-        state["cards"][card["id"]] = card
-        state["columns"][data["columnId"]]["cardIds"].insert(data["index"], card["id"])
+        put_in(state, data)
     elif kind in {"card.updated", "card.auto_mode_ended"}:
         state["cards"][data["card"]["id"]] = data["card"]
     elif kind.startswith("column."):
         _columns(state, data)
     else:
         raise AssertionError(kind)
-    for column in state["columns"].values():
-        for position, card_id in enumerate(column["cardIds"]):
-            state["cards"][card_id]["position"] = position
+    count_positions(state)
 
 
-def _take_out(state: State, card_id: str) -> None:
+def put_in(state: State, data: dict[str, Any]) -> None:
+    """Place a card where an event says that it came or went to."""
+    card = data["card"]
+    take_out(state, card["id"])
+    state["cards"][card["id"]] = card
+    state["columns"][data["columnId"]]["cardIds"].insert(data["index"], card["id"])
+
+
+def take_out(state: State, card_id: str) -> None:
+    """Forget a card, wherever it stands."""
+    state["cards"].pop(card_id, None)
     for column in state["columns"].values():
         if card_id in column["cardIds"]:
             column["cardIds"].remove(card_id)
+
+
+def count_positions(state: State) -> None:
+    """Give each card its place in its column."""
+    for column in state["columns"].values():
+        for position, card_id in enumerate(column["cardIds"]):
+            state["cards"][card_id]["position"] = position
 
 
 def _columns(state: State, data: dict[str, Any]) -> None:

@@ -24,11 +24,12 @@ import pytest
 from apps.agents.live.messages import API, BOARD
 from apps.core.live.catalogue import Channel
 from tests import git_world
-from tests.chaos.board import State, fold
+from tests.chaos.board import fold
 from tests.chaos.followers import Follower, ProjectFollower, SocketFollower, StreamFollower
 from tests.chaos.monkey import Monkey
 from tests.chaos.people import Person, Team
 from tests.ops import running
+from tests.state_equation import State
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
