@@ -89,11 +89,12 @@ class Keeper:
     async def add(self, viewer: Viewer) -> None:
         """This will show a viewer the overview now, and every fresh one."""
         self.viewers.add(viewer)
-        if self._task is None:
-            self._task = self.hub.spawn(self._keep())
         await self._look_who_sees_what()
         seen = self._seen[viewer.user_id]
         self._read_at[seen, viewer.range] = time.monotonic()
+        # Now: before, it would take the first overview for one that is due, and read it as well.
+        if self._task is None:
+            self._task = self.hub.spawn(self._keep())
         payload = await work.run(_read, seen, viewer.range)
         await viewer.sink.send([_frame(payload, viewer.envelope)])
 
@@ -122,14 +123,15 @@ class Keeper:
             seen = await work.look(queries.seen_by_all, user_ids)
             if self._differs(seen):
                 self._read_at.clear()
-            self._seen = seen
-            self._topics = await work.run(_topics_of, set(self._seen.values()))
+            self._topics = await work.run(_topics_of, set(seen.values()))
             wanted = {SERVER_TOPIC}.union(*self._topics.values())
             for topic in self._joined - wanted:
                 self.hub.leave(topic, self)
             for topic in wanted - self._joined:
                 await self.hub.join(topic, self)
             self._joined = wanted
+            # Last, with no turn for others before whoever asked goes on.
+            self._seen = seen
 
     # --- overviews -------------------------------------------------------------------------------
 

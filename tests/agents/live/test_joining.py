@@ -14,7 +14,8 @@ from apps.boards.models import Board, Column
 from apps.core.live import bundles
 from apps.core.live.hub import Hub, Listener
 from apps.dashboard import overview
-from tests.every_channel import KINDS, PROJECTS, Kind
+from apps.dashboard.live import overviews
+from tests.every_channel import DASHBOARD, KINDS, PROJECTS, Kind
 from tests.live import do, hub
 from tests.people import actor_of
 
@@ -92,3 +93,17 @@ async def test_nothing_falls_between_joining_and_reading(
         assert heard == made
         assert len(made) == 3
         assert await client.silent(0.2)
+
+
+async def test_viewers_of_dashboards_that_come_and_go_are_no_news_to_others(
+    ada: User, bob: User, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overviews, "TOPICS_SECONDS", 0.1)
+    monkeypatch.setattr(overviews, "SEEN_SECONDS", 0.05)
+    monkeypatch.setattr(overviews, "SECONDS_BETWEEN", 0.05)
+    async with DASHBOARD.open(board, ada) as client:
+        await DASHBOARD.begin(client, board)
+        async with DASHBOARD.open(board, bob) as other:
+            await DASHBOARD.begin(other, board)
+            assert await client.silent(0.5)
+        assert await client.silent(0.5)
