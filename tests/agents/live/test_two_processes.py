@@ -28,6 +28,10 @@ from tests import factories, live
 from tests.live import Server, do, receive, receive_until
 from tests.people import actor_of
 
+# What is promised within a second, on a machine that does other things as well; how the promise is
+# kept is tested in `test_end_of_access.py`.
+WITHIN = 3.0
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -128,10 +132,10 @@ async def test_a_member_removed_over_rest_hears_nothing_more_on_any_channel_of_a
         assert await close_of(of_board) == 4403
         await over(stream)
         ended = (await receive_until(of_projects, "unsubscribed"))[-1]
-        assert time.monotonic() - began < live.SOON
-        assert ended["data"] == {"projectId": project.public_id, "reason": "access_ended"}
         while shown["payload"]["projectSnapshots"]:
             shown = await receive(dashboard)
+        assert time.monotonic() - began < WITHIN
+        assert ended["data"] == {"projectId": project.public_id, "reason": "access_ended"}
         card = await rest.post(
             here.url(f"/api/v1/projects/{project.public_id}/cards"),
             json={"columnId": columns["backlog"].public_id, "title": "Secret"},
@@ -140,6 +144,38 @@ async def test_a_member_removed_over_rest_hears_nothing_more_on_any_channel_of_a
         assert card.status_code == 201
         await of_projects.send('{"type": "ping"}')
         assert (await receive(of_projects))["type"] == "pong"
+
+
+async def test_a_project_that_is_deleted_over_rest_ends_on_every_channel_of_another_process(
+    servers: tuple[Server, Server], ada: User, bob: User, project: Project, board: Board
+) -> None:
+    here, there = servers
+    query = f"boardId={board.public_id}&changes=delta"
+    async with (
+        there.socket(f"/api/v1/ws?{query}", bob) as of_board,
+        there.stream(f"/api/v1/sse?{query}", bob) as stream,
+        there.socket("/api/ws", bob) as of_projects,
+        there.socket("/api/v1/ws/dashboard", bob) as dashboard,
+        there.stream("/api/v1/sse", bob) as overview,
+        httpx.AsyncClient(timeout=live.PATIENCE) as rest,
+    ):
+        await receive_until(of_board, "state")
+        await stream.until("state")
+        await subscribe(of_projects, project)
+        await receive_until(dashboard, "dashboard_overview")
+        await overview.until("dashboard_overview")
+        address = here.url(f"/api/v1/projects/{project.public_id}")
+        answer = await rest.delete(address, headers=headers(ada))
+        assert answer.status_code == 204
+        began = time.monotonic()
+        assert await close_of(of_board) == 4403
+        await over(stream)
+        said = await receive_until(of_projects, "unsubscribed")
+        shown = (await receive_until(dashboard, "dashboard_overview"))[-1]["payload"]
+        streamed = (await overview.until("dashboard_overview"))[-1][1]
+        assert time.monotonic() - began < WITHIN
+        assert said[-1]["data"]["projectId"] == project.public_id
+        assert shown["projectSnapshots"] == streamed["projectSnapshots"] == []
 
 
 def revoke(user: User, token: ApiToken) -> None:
@@ -196,7 +232,7 @@ async def test_credentials_that_end_end_every_channel(
         assert codes == [4001, 4001, 4001]
         for one in (stream, overview):
             await over(one)
-        assert time.monotonic() - began < live.SOON
+        assert time.monotonic() - began < WITHIN
 
 
 # --- secrets -------------------------------------------------------------------------------------
@@ -240,7 +276,11 @@ async def test_no_token_is_written_to_the_log(
         await asyncio.to_thread(server.start)
         try:
             token = credentials.issue_jwt(ada)
-            for address in ("/api/ws?", f"/api/v1/ws?boardId={board.public_id}&"):
+            for address in (
+                "/api/ws?",
+                "/api/v1/ws/dashboard?",
+                f"/api/v1/ws?boardId={board.public_id}&",
+            ):
                 async with server.socket(f"{address}token={token}") as client:
                     await client.send('{"type": "ping"}')
                     await receive(client)
@@ -332,12 +372,11 @@ async def test_a_flood_of_subscriptions_is_answered_and_bounded(
         answers = [await receive(client, 60) for _ in asked]
         await asking
     kinds = [answer["data"].get("code", answer["type"]) for answer in answers]
-    assert kinds == [
-        *["subscribed"] * MOST_PROJECTS,
-        *["CONFLICT"] * 5,
-        *["NOT_FOUND"] * 1_000,
-        *["CONFLICT"] * 5,
-    ]
+    bounded = MOST_PROJECTS + 5
+    assert kinds[:bounded] == [*["subscribed"] * MOST_PROJECTS, *["CONFLICT"] * 5]
+    # More than a burst: every one is answered, and most are told to come later.
+    assert set(kinds[bounded:]) <= {"NOT_FOUND", "CONFLICT", "RATE_LIMITED"}
+    assert "RATE_LIMITED" in kinds
 
 
 async def test_a_client_that_reconnects_in_a_tight_loop_hears_everything_once(
