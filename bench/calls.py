@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
 import time
@@ -32,6 +33,10 @@ class Caller:
             f"Authorization: Bearer {self.token}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(content)}\r\n\r\n"
         )
+        # A server hangs up on those who were silent for long.
+        if select.select([self._socket], [], [], 0)[0]:
+            self._socket.close()
+            self._socket, self._buffer = self._connect(), bytearray()
         self._socket.sendall(head.encode() + content)
         while b"\r\n\r\n" not in self._buffer:
             self._more()
