@@ -254,13 +254,14 @@ def test_a_blocked_card_says_what_it_waits_for(
     assert cards[1].key in problem["detail"]
 
 
-def test_looking_at_a_card_is_noted_once_and_told_to_nobody(
+def test_looking_at_a_card_is_noted_and_told_once_to_nobody_else(
     bob: User, bob_s: APIClient, cards: list[Card], url: str
 ) -> None:
     for _ in range(2):
         assert bob_s.post(f"{url}/cards/{cards[0].public_id}/view").status_code == 204
     assert CardView.objects.get().user == bob
-    assert not Event.objects.exists()
+    told = Event.objects.get()
+    assert (told.topic, told.kind) == (f"user.{bob.public_id}", "card.read")
 
 
 def test_what_happened_since_is_counted_as_unread(
