@@ -6,8 +6,16 @@ import sys
 import warnings
 
 from celery import Celery
-from celery.signals import setup_logging, worker_before_create_process
+from celery.signals import (
+    beat_init,
+    setup_logging,
+    worker_before_create_process,
+    worker_init,
+    worker_process_init,
+)
 from django.conf import settings
+
+from kanbanai.supervisor import orphans
 
 if "DJANGO_SETTINGS_MODULE" not in os.environ:
     os.environ["DJANGO_SETTINGS_MODULE"] = "kanbanai.settings.base"
@@ -33,3 +41,16 @@ def share_memory(**_: object) -> None:
     """This will keep the collector from touching, and so copying, what forked processes share."""
     gc.collect()
     gc.freeze()
+
+
+@worker_init.connect
+@beat_init.connect
+def end_with_supervisor(**_: object) -> None:
+    """This will let no worker and no clock outlive the supervisor that started it."""
+    orphans.end_with_supervisor()
+
+
+@worker_process_init.connect
+def end_with_worker(**_: object) -> None:
+    """This will let no process of a worker's pool outlive the worker."""
+    orphans.end_with_parent()

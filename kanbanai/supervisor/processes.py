@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
 
 # Loaded before any fork: loading a library between fork and exec may hang.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -50,6 +51,15 @@ def start(
         process_group=0,
         preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 - two system calls, no Python threads yet
     )
+
+
+def ends_with_parent() -> bool:
+    """True in a process that `start` started: the kernel tells it when its parent is gone."""
+    if _libc is None:
+        return False
+    number = ctypes.c_int(0)
+    _libc.prctl(PR_GET_PDEATHSIG, ctypes.byref(number), 0, 0, 0)
+    return number.value != 0
 
 
 def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

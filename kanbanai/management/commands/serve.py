@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.core.metrics import sharing
 from kanbanai.settings import variables
+from kanbanai.supervisor import orphans
 
 MOST_FILES = 65_536
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
                 raise CommandError(message) from error
         # Whether sign-in may be off depends on where the server really listens.
         settings.KANBANAI_HOST = listener.getsockname()[0]
+        orphans.end_with_supervisor()
         open_many_files()
         sharing.begin()
         settle()
