@@ -49,9 +49,11 @@ def run(report: Report) -> None:
         product.start_web()
         worlds = {f"{SMALL} cards": (small, ""), f"{large:,} cards": (many, "")}
         if not report.smoke:
-            # As opened, a column shows its first hundred.
-            whole = f"?column={many['columns'][0]}&all=1"
-            worlds[f"{large:,} cards, all shown"] = (many, whole)
+            # As opened, a column shows its first hundred. Each window has a board to itself: what
+            # one drags would move below another's mouse.
+            other = product.seed("board", cards=large, number=large + 1)
+            whole = f"?column={other['columns'][0]}&all=1"
+            worlds[f"{large:,} cards, all shown"] = (other, whole)
         windows = [
             Window(chromium, product, cookie, name, board, query)
             for name, (board, query) in worlds.items()
@@ -179,7 +181,7 @@ def _first_paints(report: Report, windows: list[Window]) -> None:
 
 def _drags(report: Report, windows: list[Window]) -> None:
     found: dict[str, list[dict[str, float]]] = {window.name: [] for window in windows}
-    for number, counts in enumerate(_rounds(report, 30, 8)):
+    for number, counts in enumerate(_rounds(report, 15, 8)):
         for window in windows:
             took = window.drag(window.board["columns"][0 if number % 2 else 3])
             if counts:
@@ -189,7 +191,7 @@ def _drags(report: Report, windows: list[Window]) -> None:
 
 def _events(report: Report, windows: list[Window]) -> None:
     found: dict[str, list[dict[str, float]]] = {window.name: [] for window in windows}
-    for number, counts in enumerate(_rounds(report, 60, 15)):
+    for number, counts in enumerate(_rounds(report, 30, 15)):
         for place, window in enumerate(windows):
             took = window.hear(number * len(windows) + place)
             if counts:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apps.accounts.models import User
-from apps.agents import operations, processes
+from apps.agents import operations, places, processes
 from apps.agents.models import Attempt
 from apps.boards import operations as board_operations
 from apps.boards.models import Board, Card, Column
@@ -293,3 +293,31 @@ def test_no_path_leads_out_of_the_worktree(finished: Finish, path: str) -> None:
         operations.git_file(attempt=ended, path=path, source="worktree")
 
     assert refused.value.status in {400, 404}
+
+
+def test_a_worktree_that_a_killed_runner_did_not_note_goes_with_its_card(
+    ada: User, make_card: MakeCard, ada_starts: Start
+) -> None:
+    attempt = ada_starts(make_card("@say Done."))
+    made = places.make_tree(attempt, attempt.project.settings)
+    assert made.tree.path.is_dir()
+    assert git(attempt.project.path, "branch", "--list", made.branch)
+
+    operations.delete_card(actor=actor_of(ada), card=attempt.card)
+
+    assert not made.tree.path.exists()
+    assert not git(attempt.project.path, "branch", "--list", made.branch)
+
+
+def test_a_worktree_that_another_attempt_took_over_is_not_its_makers_any_more(
+    ada: User, finished: Finish, ada_starts: Start
+) -> None:
+    maker = finished()
+    worktree = maker.worktree_path
+    Attempt.objects.filter(pk=ada_starts(maker.card).pk).update(worktree_path=worktree)
+    Attempt.objects.filter(pk=maker.pk).update(worktree_path="")
+    maker.refresh_from_db()
+
+    assert operations.remove_worktree(actor=actor_of(ada), attempt=maker) is None
+
+    assert Path(worktree).is_dir()

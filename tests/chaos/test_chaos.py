@@ -109,9 +109,19 @@ class Stage:
             self.followers[one.name] = one
 
     async def agents_are_over(self) -> bool:
-        """True when every agent has ended, or waits for a person."""
+        """True when every agent has ended, or waits for a person.
+
+        Those that wait for an answer keep their slots; where others queue for these, the answer is
+        a stop.
+        """
         rows = await self.person.ask("GET", f"{self.path}/active-agents")
-        return {row["status"] for row in rows} <= WAITING
+        statuses = {row["status"] for row in rows}
+        if statuses <= WAITING | {"queued"} and "queued" in statuses:
+            for row in rows:
+                if row["status"] in WAITING:
+                    card = f"{self.path}/cards/{row['cardId']}"
+                    await self.person.ask("POST", f"{card}/agent/cancel", allow=(404,))
+        return statuses <= WAITING
 
     async def everybody_is_there(self) -> bool:
         """True when every client of the board has heard of its last change."""

@@ -72,7 +72,7 @@ def cancel_agent(*, actor: Actor, attempt: Attempt) -> Attempt:
 
 def tidy_archived(*, card: Card) -> None:
     """This will remove the worktrees of an archived card that hold nothing of their own."""
-    for attempt in _attempts(Attempt.objects.filter(card=card).exclude(worktree_path="")):
+    for attempt in _attempts(Attempt.objects.filter(card=card)):
         if attempt.is_active or attempt.lease_owner:
             continue
         try:

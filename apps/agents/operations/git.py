@@ -197,10 +197,10 @@ def record_merge(*, actor: Actor, attempt: Attempt, merge: outputs.Merge) -> Att
 
 def remove_worktree(*, actor: Actor, attempt: Attempt) -> str | None:
     """This will save what only the worktree holds, then remove it; the backup's commit, if any."""
-    if not attempt.worktree_path:
+    path = _place(attempt)
+    if path is None:
         return None
     _require_idle(attempt)
-    path = Path(attempt.worktree_path)
     processes.kill_marked(attempt.public_id)
     processes.kill_under(path)
     ref = places.backup_ref(attempt)
@@ -254,7 +254,19 @@ def restore_worktree(*, actor: Actor, attempt: Attempt) -> Attempt:
 
 def is_orphaned(attempt: Attempt) -> bool:
     """True for a worktree whose repository is gone: nothing in it can be saved any more."""
-    return bool(attempt.worktree_path) and not Path(attempt.project.path).is_dir()
+    return _place(attempt) is not None and not Path(attempt.project.path).is_dir()
+
+
+def _place(attempt: Attempt) -> Path | None:
+    """Where its worktree is: noted, or made by a runner that was killed before it noted it.
+
+    What another attempt has taken over lies in the folder of the one that made it.
+    """
+    path = places.worktree_path(attempt)
+    if attempt.worktree_path:
+        return path
+    taken = Attempt.objects.filter(worktree_path__endswith=f"/{attempt.public_id}")
+    return path if path.is_dir() and not taken.exists() else None
 
 
 def has_unsaved_work(attempt: Attempt) -> bool:
