@@ -4,6 +4,13 @@ import "sortablejs";
 import { cardsIn, columns, count, dragging, move } from "kanbanai/cards";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+// Of more cards than these none glides: each is measured at every movement of the pointer.
+const GLIDING = 100;
+
+function glide() {
+  const many = document.querySelectorAll(".card").length > GLIDING;
+  for (const column of columns()) globalThis.Sortable.get(cardsIn(column))?.option("animation", calm || many ? 0 : 140);
+}
 
 function target(list) {
   for (const column of columns()) column.classList.toggle("is-target", cardsIn(column) === list);
@@ -15,7 +22,6 @@ function arm(column) {
     draggable: ".card",
     filter: "button",
     preventOnFilter: false,
-    animation: calm ? 0 : 140,
     easing: "cubic-bezier(0.2, 0.7, 0.3, 1)",
     delay: 150,
     delayOnTouchOnly: true,
@@ -28,6 +34,7 @@ function arm(column) {
       dragging.card = item;
       dragging.from = { column: item.closest(".column"), next: item.nextElementSibling };
       document.body.classList.add("is-dragging");
+      glide();
     },
     onMove({ to }) {
       target(to);

@@ -300,13 +300,43 @@ def test_a_worktree_that_a_killed_runner_did_not_note_goes_with_its_card(
 ) -> None:
     attempt = ada_starts(make_card("@say Done."))
     made = places.make_tree(attempt, attempt.project.settings)
-    assert made.tree.path.is_dir()
-    assert git(attempt.project.path, "branch", "--list", made.branch)
+    path, where = made.tree.path, attempt.project.path
+    assert git(where, "branch", "--list", made.branch)
+    (path.parent / f".{path.name}.claim").touch()
+    (path / "a.txt").write_text("Half of it.")
 
     operations.delete_card(actor=actor_of(ada), card=attempt.card)
 
-    assert not made.tree.path.exists()
-    assert not git(attempt.project.path, "branch", "--list", made.branch)
+    assert list(path.parent.iterdir()) == []
+    assert not git(where, "branch", "--list", made.branch)
+    assert len(git(where, "worktree", "list").splitlines()) == 1
+
+
+def test_a_worktree_that_a_killed_runner_did_not_note_is_made_anew(
+    make_card: MakeCard, ada_starts: Start, run_attempt: RunAttempt
+) -> None:
+    attempt = ada_starts(make_card("@write a.txt :: a"))
+    made = places.make_tree(attempt, attempt.project.settings)
+    (made.tree.path / "half.txt").touch()
+
+    ended = run_attempt(attempt)
+
+    assert (ended.status, ended.worktree_path) == ("succeeded", str(made.tree.path))
+    assert ended.branch == made.branch
+    assert not (made.tree.path / "half.txt").exists()
+
+
+def test_a_claim_of_a_runner_that_was_killed_at_once_goes_with_the_card(
+    ada: User, make_card: MakeCard, ada_starts: Start
+) -> None:
+    attempt = ada_starts(make_card("@say Done."))
+    path = places.worktree_path(attempt)
+    path.parent.mkdir(parents=True)
+    (path.parent / f".{path.name}.claim").touch()
+
+    operations.delete_card(actor=actor_of(ada), card=attempt.card)
+
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_worktree_that_another_attempt_took_over_is_not_its_makers_any_more(

@@ -16,7 +16,7 @@ from django.utils import timezone
 from apps.agents import checkouts, events, outputs, places, processes, rules
 from apps.agents.models import Attempt
 from apps.agents.operations import records, transitions
-from apps.agents.worktrees import backups, commits, diff, errors, files, merges, status
+from apps.agents.worktrees import backups, commits, diff, errors, files, merges, status, trees
 from apps.core import git, problems
 from apps.core.moments import moment
 from apps.projects.models import MergeStrategy, ProjectSettings
@@ -203,6 +203,10 @@ def remove_worktree(*, actor: Actor, attempt: Attempt) -> str | None:
     _require_idle(attempt)
     processes.kill_marked(attempt.public_id)
     processes.kill_under(path)
+    if not attempt.worktree_path:
+        with as_problems():
+            clear_unfinished(attempt=attempt)
+        return None
     ref = places.backup_ref(attempt)
     with as_problems():
         removed = backups.remove(
@@ -213,6 +217,20 @@ def remove_worktree(*, actor: Actor, attempt: Attempt) -> str | None:
         )
     record_removal(actor=actor, attempt=attempt, backup_ref=ref if removed.backup_sha else "")
     return removed.backup_sha
+
+
+def clear_unfinished(*, attempt: Attempt) -> None:
+    """This will remove a worktree that a runner made and was killed before it noted it.
+
+    Raises GitError. What was noted stays.
+    """
+    path = _place(attempt)
+    if path is not None and not attempt.worktree_path:
+        backups.remove_unfinished(
+            repository=Path(attempt.project.path),
+            path=path,
+            base_branch=attempt.base_branch or None,
+        )
 
 
 @transaction.atomic
@@ -266,7 +284,7 @@ def _place(attempt: Attempt) -> Path | None:
     if attempt.worktree_path:
         return path
     taken = Attempt.objects.filter(worktree_path__endswith=f"/{attempt.public_id}")
-    return path if path.is_dir() and not taken.exists() else None
+    return path if trees.is_begun(path) and not taken.exists() else None
 
 
 def has_unsaved_work(attempt: Attempt) -> bool:

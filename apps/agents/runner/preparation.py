@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from apps.agents import keys, places, registry
 from apps.agents.adapters import base, homes, policies, presets, probing
+from apps.agents.operations import git as git_operations
 from apps.agents.operations import records
 from apps.agents.runner import keyring, scripts
 from apps.agents.sandbox import base as sandboxes
@@ -77,6 +78,7 @@ async def worktree(work: Work) -> Tree:
         tree = await asyncio.to_thread(places.find_tree, attempt)
         if tree is not None:
             return tree
+        await work.store.run(git_operations.clear_unfinished, attempt=attempt)
         base_branch = await asyncio.to_thread(places.base_name, attempt)
         made = await asyncio.to_thread(places.make_tree, attempt, work.project)
     except git.GitError as error:

@@ -82,6 +82,18 @@ def remove(
     return Removal(saved, branch, branch_deleted=gone)
 
 
+def remove_unfinished(*, repository: Path, path: Path, base_branch: str | None) -> None:
+    """Remove what a killed maker left of a worktree, and its branch: nobody has worked there."""
+    branch = None
+    with contextlib.suppress(git.GitError):
+        tree = trees.find(repository=repository, path=path)
+        branch = tree.branch if tree is not None else None
+    trees.clear(repository=repository, path=path)
+    if branch is not None:
+        with contextlib.suppress(git.GitError):
+            _delete_branch(repository, branch, base_branch, kept=False)
+
+
 def restore(*, repository: Path, backup_ref: str, path: Path, branch: str) -> Worktree:
     """Bring a saved worktree back, with its uncommitted work uncommitted again.
 

@@ -224,10 +224,25 @@ def _make_branch(repository: Path, branch: str, sha: str, *, unique: bool) -> st
     raise BranchExists(f"No free name was found for the branch “{branch}”.")
 
 
+def is_begun(path: Path) -> bool:
+    """True where a worktree is, is being made, or was when its maker was killed."""
+    return path.is_dir() or _claim(path).exists()
+
+
+def clear(*, repository: Path, path: Path) -> None:
+    """Remove whatever is left of a worktree whose making was cut off; nothing is saved."""
+    _forget(common_directory(repository), path)
+    _claim(path).unlink(missing_ok=True)
+
+
+def _claim(path: Path) -> Path:
+    return path.parent / f".{path.name}.claim"
+
+
 @contextlib.contextmanager
 def _claimed(path: Path) -> Iterator[None]:
     # Two processes that were given one path: the second is told, instead of both writing there.
-    claim = path.parent / f".{path.name}.claim"
+    claim = _claim(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         claim.touch(mode=0o600)
