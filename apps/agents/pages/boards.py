@@ -74,24 +74,13 @@ def drawer(request: HttpRequest, board_id: UUID, card_id: UUID) -> HttpResponse:
 @require_safe
 @page
 def fragments(request: HttpRequest, board_id: UUID) -> HttpResponse:
-    """Cards and column headers by id, drawn as on the page; what is gone is left out."""
+    """Cards by id, drawn as on the page; what is gone is left out."""
     found = board_queries.get_board(actor=actor_of(request), board_id=board_id)
     version = board_outputs.version_of(board_outputs.board_topic(found.pk))
     parts = [
         render_to_string("boards/_card.html", {"card": shown, "canEdit": True}, request=request)
-        for shown in _cards(request, found, _ids(request, "ids", "card"))
+        for shown in _cards(request, found, _ids(request))
     ]
-    wanted = set(_ids(request, "columns", "col"))
-    if wanted:
-        parts += [
-            render_to_string(
-                "boards/_column_header.html",
-                {"column": column, "board": _name(found), "canEdit": True},
-                request=request,
-            )
-            for column in _columns(found, {})
-            if ids.decode("col", column["id"]) in wanted
-        ]
     return HttpResponse("".join(parts), headers={"X-Version": str(version)})
 
 
@@ -174,11 +163,11 @@ def _card(request: HttpRequest, board_id: UUID, card_id: UUID) -> Card:
     return found
 
 
-def _ids(request: HttpRequest, name: str, prefix: str) -> list[UUID]:
+def _ids(request: HttpRequest) -> list[UUID]:
     found = []
-    for text in request.GET.get(name, "").split(",")[:MOST_FRAGMENTS]:
+    for text in request.GET.get("ids", "").split(",")[:MOST_FRAGMENTS]:
         try:
-            found.append(ids.decode(prefix, text))
+            found.append(ids.decode("card", text))
         except problems.NotFound:
             continue
     return found
